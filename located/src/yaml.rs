@@ -1,0 +1,95 @@
+use serde::de::DeserializeOwned;
+use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, budget, options};
+
+use crate::{Diagnostics, Place, Source};
+
+/// Larger documents are refused before they are parsed.
+pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024; // no hand-written file comes near it
+
+/// Reads one YAML document into `T`.
+///
+/// Strict where YAML surprises: booleans are `true` and `false` only, a key stands once, aliases and nesting are
+/// bounded (50,000 events, depth 64), one document a file.
+///
+/// # Errors
+/// One diagnostic at the first place that does not fit `T`. Use [`crate::Spanned`] fields for checks after parsing.
+pub fn yaml<T: DeserializeOwned>(source: &Source) -> Result<T, Diagnostics> {
+    parse(source, source.text())
+}
+
+/// Parses `text`, a prefix of the source (so that places agree with it).
+pub(crate) fn parse<T: DeserializeOwned>(source: &Source, text: &str) -> Result<T, Diagnostics> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let message = format!("the document has {} bytes; at most {DOCUMENT_BYTES_MAX} are read", text.len());
+        return Err(source.diagnostic(Place::START, message).into());
+    }
+    let options = options! {
+        strict_booleans: true,
+        budget: budget! { max_events: 50_000, max_depth: 64, max_documents: 1 },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let error = error.without_snippet();
+        let place = error.location().map_or(Place::START, Place::from);
+        source.diagnostic(place, DefaultMessageFormatter.format_message(error)).into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use crate::{Source, Spanned, yaml};
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shop {
+        #[expect(dead_code, reason = "only its presence matters")]
+        name: String,
+        port: Spanned<u16>,
+    }
+
+    fn error(text: &str) -> String {
+        yaml::<Shop>(&Source::new("shop.yaml", text)).expect_err("the document is wrong").to_string()
+    }
+
+    #[test]
+    fn unknown_field_is_named_at_its_place() {
+        insta::assert_snapshot!(error("name: a\nprot: 80\n"), @r"
+        shop.yaml:2:1: unknown field `prot`, expected one of name, port
+           |
+         2 | prot: 80
+           | ^^^^
+        ");
+    }
+
+    #[test]
+    fn wrong_type_is_named_at_its_place() {
+        insta::assert_snapshot!(error("name: a\nport: soon\n"), @r"
+        shop.yaml:2:7: invalid u16
+           |
+         2 | port: soon
+           |       ^^^^
+        ");
+    }
+
+    #[test]
+    fn alias_bomb_and_deep_nesting_are_refused_quickly() {
+        let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                    d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
+        assert!(yaml::<serde_json::Value>(&Source::new("bomb.yaml", bomb)).is_err());
+        assert!(yaml::<serde_json::Value>(&Source::new("deep.yaml", "[".repeat(20_000))).is_err());
+    }
+
+    #[test]
+    fn a_spanned_value_gives_a_semantic_error_its_place() {
+        let source = Source::new("shop.yaml", "name: a\nport: 80\n");
+        let shop: Shop = yaml(&source).expect("fits");
+        insta::assert_snapshot!(source.at(&shop.port, "ports below 1024 need root").hint("use 8080"), @r"
+        shop.yaml:2:7: ports below 1024 need root
+           |
+         2 | port: 80
+           |       ^^
+          hint: use 8080
+        ");
+    }
+}
