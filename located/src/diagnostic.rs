@@ -20,9 +20,8 @@ impl Source {
     /// Reads a file. Failures come back as a diagnostic at line 1 that names the path.
     pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| {
-            Self::new(&name, "").diagnostic(Place::START, format!("cannot read the file: {error}"))
-        })?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| Self::new(&name, "").diagnostic(Place::START, format!("cannot read the file: {error}")))?;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(name, text)),
             Err(error) => {

@@ -12,4 +12,4 @@ pub use front_matter::{FrontMatter, front_matter};
 pub use yaml::{DOCUMENT_BYTES_MAX, yaml};
 
 /// A value together with the place it was written at. Use it for a field whose meaning is checked after parsing.
-pub use serde_saphyr::Spanned;
+pub use serde_saphyr::{Location, Spanned};

@@ -123,7 +123,7 @@ mod tests {
         let late = RunId::from_uuid(Uuid::from_u128(2 << 80));
         assert!(early < late);
         assert_eq!(early.as_str().parse::<RunId>(), Ok(early.clone()));
-        assert_eq!(early.as_str(), "run_0000000000G000000000000000");
+        assert_eq!(early.as_str(), "run_00000000010000000000000000");
     }
 
     #[test]

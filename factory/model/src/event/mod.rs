@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{hash::Digest, id::RunId};
 
 macro_rules! bodies {
-    ($($kind:literal v$version:literal => $variant:ident($data:path),)*) => {
+    ($($kind:literal @ $version:literal => $variant:ident($data:path),)*) => {
         /// What happened. Serialises as `{"type": kind, "data": {…}}`.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type", content = "data")]
@@ -46,35 +46,35 @@ macro_rules! bodies {
 }
 
 bodies! {
-    "run.created" v1 => RunCreated(run::Created),
-    "run.claimed" v1 => RunClaimed(run::Claimed),
-    "run.parked" v1 => RunParked(run::Parked),
-    "run.finished" v1 => RunFinished(run::Finished),
-    "node.arrived" v1 => NodeArrived(run::NodeArrived),
-    "action.scheduled" v1 => ActionScheduled(run::Action),
-    "action.started" v1 => ActionStarted(run::ActionStarted),
-    "action.finished" v1 => ActionFinished(run::ActionFinished),
-    "tree.hydrated" v1 => TreeHydrated(run::TreeHydrated),
-    "tree.exported" v1 => TreeExported(run::TreeExported),
-    "branch.written" v1 => BranchWritten(run::BranchWritten),
-    "incident.opened" v1 => IncidentOpened(run::IncidentOpened),
-    "session.started" v1 => SessionStarted(agent::SessionStarted),
-    "session.told" v1 => SessionTold(agent::SessionTold),
-    "turn.started" v1 => TurnStarted(agent::TurnStarted),
-    "turn.replied" v1 => TurnReplied(agent::TurnReplied),
-    "turn.failed" v1 => TurnFailed(agent::TurnFailed),
-    "tool.called" v1 => ToolCalled(agent::ToolCalled),
-    "tool.returned" v1 => ToolReturned(agent::ToolReturned),
-    "session.ended" v1 => SessionEnded(agent::SessionEnded),
-    "command.started" v1 => CommandStarted(agent::CommandStarted),
-    "command.printed" v1 => CommandPrinted(agent::CommandPrinted),
-    "command.exited" v1 => CommandExited(agent::CommandExited),
-    "control.proved" v1 => ControlProved(grade::ControlProved),
-    "trial.finished" v1 => TrialFinished(grade::TrialFinished),
-    "suite.scored" v1 => SuiteScored(grade::SuiteScored),
-    "gate.evaluated" v1 => GateEvaluated(grade::GateEvaluated),
-    "feedback.composed" v1 => FeedbackComposed(grade::FeedbackComposed),
-    "leak.caught" v1 => LeakCaught(grade::LeakCaught),
+    "run.created" @ 1 => RunCreated(run::Created),
+    "run.claimed" @ 1 => RunClaimed(run::Claimed),
+    "run.parked" @ 1 => RunParked(run::Parked),
+    "run.finished" @ 1 => RunFinished(run::Finished),
+    "node.arrived" @ 1 => NodeArrived(run::NodeArrived),
+    "action.scheduled" @ 1 => ActionScheduled(run::Action),
+    "action.started" @ 1 => ActionStarted(run::ActionStarted),
+    "action.finished" @ 1 => ActionFinished(run::ActionFinished),
+    "tree.hydrated" @ 1 => TreeHydrated(run::TreeHydrated),
+    "tree.exported" @ 1 => TreeExported(run::TreeExported),
+    "branch.written" @ 1 => BranchWritten(run::BranchWritten),
+    "incident.opened" @ 1 => IncidentOpened(run::IncidentOpened),
+    "session.started" @ 1 => SessionStarted(agent::SessionStarted),
+    "session.told" @ 1 => SessionTold(agent::SessionTold),
+    "turn.started" @ 1 => TurnStarted(agent::TurnStarted),
+    "turn.replied" @ 1 => TurnReplied(agent::TurnReplied),
+    "turn.failed" @ 1 => TurnFailed(agent::TurnFailed),
+    "tool.called" @ 1 => ToolCalled(agent::ToolCalled),
+    "tool.returned" @ 1 => ToolReturned(agent::ToolReturned),
+    "session.ended" @ 1 => SessionEnded(agent::SessionEnded),
+    "command.started" @ 1 => CommandStarted(agent::CommandStarted),
+    "command.printed" @ 1 => CommandPrinted(agent::CommandPrinted),
+    "command.exited" @ 1 => CommandExited(agent::CommandExited),
+    "control.proved" @ 1 => ControlProved(grade::ControlProved),
+    "trial.finished" @ 1 => TrialFinished(grade::TrialFinished),
+    "suite.scored" @ 1 => SuiteScored(grade::SuiteScored),
+    "gate.evaluated" @ 1 => GateEvaluated(grade::GateEvaluated),
+    "feedback.composed" @ 1 => FeedbackComposed(grade::FeedbackComposed),
+    "leak.caught" @ 1 => LeakCaught(grade::LeakCaught),
 }
 
 /// Where events are in order: a run's own stream, or the part of it that no agent role may ever read.
