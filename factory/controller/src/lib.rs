@@ -5,5 +5,6 @@
 
 pub mod feedback;
 pub mod leak;
+pub mod model_access;
 pub mod repo;
 pub mod task;
