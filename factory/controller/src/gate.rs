@@ -102,7 +102,7 @@ fn cells(trials: &[Graded], suite: Suite) -> BTreeMap<&str, Cell> {
     cells
 }
 
-fn score(wanted: &Satisfaction, trials: &[Graded], suite: Suite) -> Score {
+pub(crate) fn score(wanted: &Satisfaction, trials: &[Graded], suite: Suite) -> Score {
     let cells: Vec<Cell> = cells(trials, suite).into_values().collect();
     let pooled = stats::pooled(&cells);
     let total = |part: fn(&Cell) -> u32| cells.iter().map(part).sum();
