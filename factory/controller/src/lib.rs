@@ -7,11 +7,14 @@
 pub mod feedback;
 pub mod gate;
 mod journal;
+mod launcher;
 pub mod layout;
 pub mod leak;
 pub mod model_access;
+mod model_hub;
 mod perform;
 pub mod repo;
+mod runner;
 pub mod seed;
 pub mod task;
 pub mod worker;

@@ -27,12 +27,12 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 use uuid::Uuid;
 
-use crate::{layout::RunDir, leak::Secret, repo, task::TASK_DIR};
+use crate::{layout::RunDir, leak::Secret, repo};
 
 /// The loop itself.
 pub const FACTORY_FLOW: &str = include_str!("../flows/factory.yaml");
-/// Folders that no builder gets, wherever they are.
-const NEVER_HYDRATED: &[&str] = &[".git", "target", "node_modules", "__pycache__", TASK_DIR];
+/// Build output that neither enters a builder's tree nor leaves it.
+const BUILD_OUTPUT: &[&str] = &["node_modules", "__pycache__", ".venv"];
 /// Only the factory's own user may read holdouts.
 const SEALED_MODE: u32 = 0o700;
 
@@ -45,7 +45,7 @@ pub enum Error {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
-    Hydrate(#[from] sandbox::HydrateError),
+    Sandbox(#[from] sandbox::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
@@ -262,7 +262,7 @@ impl Compiled {
         Ok(sandbox::hydrate(&subject, &dir.seed(), &self.exclude())?)
     }
 
-    /// What of the repository the builder must not find in its tree.
+    /// What of the repository the builder must not find in its tree, besides what no builder ever gets.
     fn exclude(&self) -> Exclude {
         let mut hidden: Vec<PathBuf> = vec![self.settings.repository.join(&self.spec.holdout)];
         if let AgentSetting::Script { path, .. } = &self.settings.agent {
@@ -272,9 +272,16 @@ impl Compiled {
         }
         let subject = self.settings.repository.join(&self.spec.subject);
         let subject = subject.canonicalize().unwrap_or(subject);
-        let inside = hidden.iter().filter_map(|path| path.strip_prefix(&subject).ok().map(Path::to_owned));
-        Exclude::names(NEVER_HYDRATED).paths(inside)
+        let inside = hidden.iter().filter_map(|path| path.strip_prefix(&subject).ok());
+        let mut exclude = builder_exclude();
+        exclude.top.extend(inside.map(|path| path.display().to_string()));
+        exclude
     }
+}
+
+/// What no builder gets and no export takes: history, holdouts, the task's own files, build output.
+pub(crate) fn builder_exclude() -> Exclude {
+    Exclude::with(BUILD_OUTPUT.iter().copied())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -326,7 +333,7 @@ impl Seed {
         let spec = Spec { budget: created.budget, satisfaction: stored.satisfaction, ..Spec::parse(&spec_source)? };
         let subject = harness::SubjectConfig::load(&dir.seed())?;
         let (visible, holdout) = suites(&dir.scenarios(), &dir.sealed(), &spec, &subject)?;
-        let tree = Tree::scan(&dir.seed())?;
+        let tree = Tree::scan(&dir.seed(), &builder_exclude())?;
         let digest = seed_digest(&spec, &visible, &holdout, &tree);
         if digest != created.seed {
             return Err(Error::Changed { run: created.run.clone(), expected: created.seed, found: digest });

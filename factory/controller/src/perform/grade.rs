@@ -2,7 +2,7 @@
 //!
 //! A holdout's record goes to the sealed stream; the run's own stream gets its alias and its verdict.
 
-use std::{fs, sync::Arc};
+use std::{collections::BTreeSet, fs, sync::Arc};
 
 use async_trait::async_trait;
 use harness::{Observer, Plan, TrialRecord};

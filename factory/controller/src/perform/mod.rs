@@ -95,6 +95,12 @@ impl Job {
         LeakScanner::new(&self.seed.secrets, self.seed.public.iter().map(String::as_str))
     }
 
+    /// Finds nothing but canaries: for texts that an agent makes itself and that may resemble anything.
+    pub(crate) fn canaries(&self) -> LeakScanner {
+        let bare = |secret: &crate::leak::Secret| crate::leak::Secret { text: String::new(), ..secret.clone() };
+        LeakScanner::new(&self.seed.secrets.iter().map(bare).collect::<Vec<_>>(), [])
+    }
+
     /// Writes down that a text was withheld, and tells a person.
     pub(crate) async fn caught(&self, surface: &str, holdouts: Vec<String>) -> Result<(), Error> {
         let summary = format!("{surface} held the text of {}; it was withheld", holdouts.join(", "));

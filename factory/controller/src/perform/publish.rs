@@ -25,7 +25,7 @@ pub(super) async fn publish(job: &Job) -> Result<Done, Failure> {
     let spec = &job.seed.spec;
     let branch = format!("factory/{}/{}", spec.id, job.journal.run());
     let message = message(job, gate.as_ref()).await;
-    let replaces: Vec<String> = job.seed.tree.paths().map(str::to_owned).collect();
+    let replaces: Vec<String> = job.seed.tree.entries.keys().cloned().collect();
     let tree_dir = job.dir().tree(tree);
     let wanted = BranchCommit {
         branch: &branch,
