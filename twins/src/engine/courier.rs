@@ -93,7 +93,7 @@ fn prepared(shared: &Shared, twin: &Arc<str>, delivery: &Delivery) -> Result<Pre
     };
     let payload = delivery.event.payload.as_bytes();
     let headers = match delivery.proof {
-        Proof::Right => cell.twin.sign(&delivery.secret, payload, delivery.signed_at),
+        Proof::Right | Proof::Stale => cell.twin.sign(&delivery.secret, payload, delivery.signed_at),
         Proof::WrongSecret => cell.twin.sign(&format!("{}_wrong", delivery.secret), payload, delivery.signed_at),
         Proof::Missing => Vec::new(),
     };

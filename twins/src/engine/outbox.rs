@@ -79,6 +79,8 @@ pub(crate) struct Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     Right,
+    /// Right, but an hour old.
+    Stale,
     WrongSecret,
     Missing,
 }
@@ -229,7 +231,7 @@ impl Outbox {
         let (proof, signed_at) = match action {
             "send_unsigned_webhook" => (Proof::Missing, now),
             "send_webhook_with_wrong_signature" => (Proof::WrongSecret, now),
-            "send_stale_webhook" => (Proof::Right, now.saturating_sub(STALE_BY).expect("a signed duration saturates")),
+            "send_stale_webhook" => (Proof::Stale, now.saturating_sub(STALE_BY).expect("a signed duration saturates")),
             _ => (Proof::Right, now),
         };
         let copies = request.times.min(COPIES_MAX);

@@ -157,7 +157,8 @@ fn problems(mail: &Value) -> Vec<Value> {
     }
     let has_template = mail["template_id"].is_string();
     let has_subject = |value: &Value| value["subject"].as_str().is_some_and(|subject| !subject.is_empty());
-    if !has_template && !has_subject(mail) && !personalizations.iter().all(has_subject) {
+    let each_has_one = !personalizations.is_empty() && personalizations.iter().all(has_subject);
+    if !has_template && !has_subject(mail) && !each_has_one {
         found.push(problem("The subject is required. You can get around this requirement if you use a template with a subject defined or if every personalization has a subject defined.", "subject"));
     }
     if !has_template {
