@@ -91,7 +91,7 @@ set_library_paths() {
     path=$(library_dirs "$staging" | sed "s|$staging|$root|g")
     for file in "$staging"/usr/bin/* "$staging"/usr/lib/git-core/* "$staging"/usr/lib/postgresql/*/bin/*; do
         is_program "$file" || continue
-        patchelf --force-rpath --set-rpath "$path" "$file"
+        run_patchelf --force-rpath --set-rpath "$path" "$file"
     done
 }
 
@@ -99,7 +99,7 @@ is_program() {
     [ -f "$1" ] && [ ! -L "$1" ] && [ "$(head -c 4 "$1" | tr -d '\177')" = ELF ]
 }
 
-patchelf() {
+run_patchelf() {
     if command -v patchelf >/dev/null; then
         patchelf "$@"
     else
