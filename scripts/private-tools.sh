@@ -8,23 +8,22 @@
 # Start reading at `main`.
 set -eu
 
-tools=$1
+tools=$1              # its `usr` holds the unpacked packages, laid out as in /usr; `bin` what goes on PATH
 shift
-root=$tools/root       # the unpacked packages, laid out as in /
-work=$tools/work       # only while this runs
-staging=$work/staging  # unpacked, not yet usable
+work=$tools/work      # only while this runs
+staging=$work/staging # unpacked, not yet usable
 
 main() {
     refuse_compiler "$@"
     # A folder from an interrupted run still holds good downloads; half an unpacked tree is worth nothing.
     rm -rf "$staging"
-    mkdir -p "$work/lists/partial" "$work/archives/partial" "$root" "$tools/bin"
+    mkdir -p "$work/lists/partial" "$work/archives/partial" "$tools/bin"
     # An incomplete update is not the end: the download says what it misses.
     private_apt update || :
     download "$@" patchelf
     unpack
     set_library_paths
-    cp -a --remove-destination "$staging/." "$root/"
+    cp -a --remove-destination "$staging/usr" "$tools/"
     link_programs
     write_certificates
     rm -rf "$work"
@@ -88,7 +87,7 @@ library_dirs() {
 
 # DT_RPATH and not DT_RUNPATH: it also counts for the libraries of the libraries.
 set_library_paths() {
-    path=$(library_dirs "$staging" | sed "s|$staging|$root|g")
+    path=$(library_dirs "$staging" | sed "s|$staging|$tools|g")
     for file in "$staging"/usr/bin/* "$staging"/usr/lib/git-core/* "$staging"/usr/lib/postgresql/*/bin/*; do
         is_program "$file" || continue
         run_patchelf --force-rpath --set-rpath "$path" "$file"
@@ -111,12 +110,12 @@ run_patchelf() {
 
 link_programs() {
     for name in python3 shellcheck; do
-        [ ! -x "$root/usr/bin/$name" ] || ln -sf "../root/usr/bin/$name" "$tools/bin/$name"
+        [ ! -x "$tools/usr/bin/$name" ] || ln -sf "../usr/bin/$name" "$tools/bin/$name"
     done
-    [ ! -x "$root/usr/bin/git" ] || write_program git "export GIT_EXEC_PATH='$root/usr/lib/git-core'
-export GIT_TEMPLATE_DIR='$root/usr/share/git-core/templates'
-exec '$root/usr/bin/git' \"\$@\""
-    [ ! -x "$root/usr/lib/chromium/chromium" ] || link_chromium
+    [ ! -x "$tools/usr/bin/git" ] || write_program git "export GIT_EXEC_PATH='$tools/usr/lib/git-core'
+export GIT_TEMPLATE_DIR='$tools/usr/share/git-core/templates'
+exec '$tools/usr/bin/git' \"\$@\""
+    [ ! -x "$tools/usr/lib/chromium/chromium" ] || link_chromium
 }
 
 # Chromium loads libraries and fonts by name at run time, which an RPATH does not reach.
@@ -125,14 +124,14 @@ link_chromium() {
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
-  <dir>$root/usr/share/fonts</dir>
+  <dir>$tools/usr/share/fonts</dir>
   <dir>/usr/share/fonts</dir>
   <cachedir>$tools/fonts-cache</cachedir>
 </fontconfig>
 XML
-    write_program chromium "export LD_LIBRARY_PATH='$(library_dirs "$root")'
+    write_program chromium "export LD_LIBRARY_PATH='$(library_dirs "$tools")'
 export FONTCONFIG_FILE='$tools/fonts.conf'
-exec '$root/usr/lib/chromium/chromium' \"\$@\""
+exec '$tools/usr/lib/chromium/chromium' \"\$@\""
 }
 
 write_program() {
@@ -142,9 +141,10 @@ write_program() {
 }
 
 # What the package's maintainer script would do: the shipped authorities and the administrator's own, in one file.
+# (awk ends each with a line break; not all do.)
 write_certificates() {
-    [ -d "$root/usr/share/ca-certificates" ] || return 0
-    find "$root/usr/share/ca-certificates" /usr/local/share/ca-certificates -name '*.crt' -exec cat {} + \
+    [ -d "$tools/usr/share/ca-certificates" ] || return 0
+    find "$tools/usr/share/ca-certificates" /usr/local/share/ca-certificates -name '*.crt' -exec awk 1 {} + \
         >"$tools/certificates.new" 2>/dev/null || :
     mv -f "$tools/certificates.new" "$tools/certificates.crt"
 }

@@ -7,7 +7,7 @@
 # Never: removes a package, starts a service, creates or touches a database cluster, asks a question.
 # Start reading at `setup_machine`; the list of tools is `setup_needs` and the three functions after it.
 
-SETUP_EXIT=125                 # the set-up failed, not the program it was for; the factory's own codes are small
+SETUP_EXIT=5                   # infrastructure, as the programs say it
 SETUP_POSTGRES_VERSION_MIN=15
 SETUP_LOCK_WAIT_SECONDS=1800   # a first set-up on a slow line, test tools included
 SETUP_APT_LOCK_WAIT_SECONDS=300 # another package manager's run, unattended upgrades for one
@@ -108,7 +108,7 @@ setup_find_python() {
 # Prints the folder with initdb, postgres and pg_ctl of the first version that is new enough.
 setup_find_postgres() {
     setup_initdb=$(command -v initdb) || setup_initdb=
-    for setup_dir in "${setup_initdb%/initdb}" "$setup_tools_dir"/root/usr/lib/postgresql/*/bin \
+    for setup_dir in "${setup_initdb%/initdb}" "$setup_tools_dir"/usr/lib/postgresql/*/bin \
         "$setup_root"/usr/lib/postgresql/*/bin "$setup_root"/usr/pgsql-*/bin; do
         if [ -x "$setup_dir/postgres" ] && [ -x "$setup_dir/pg_ctl" ] &&
             setup_postgres_is_new_enough "$("$setup_dir/initdb" --version 2>/dev/null)"; then
@@ -175,7 +175,9 @@ setup_environment() {
         setup_environment_path "$setup_dir" last
     fi
     if [ "$(setup_find_certificates)" = "$setup_tools_dir/certificates.crt" ]; then
-        echo "export SSL_CERT_FILE='$setup_tools_dir/certificates.crt' CARGO_HTTP_CAINFO='$setup_tools_dir/certificates.crt'"
+        for setup_name in SSL_CERT_FILE CARGO_HTTP_CAINFO GIT_SSL_CAINFO; do
+            echo "export $setup_name='$setup_tools_dir/certificates.crt'"
+        done
     fi
     echo "export PATH"
 }
