@@ -17,7 +17,7 @@ main() {
     refuse_compiler "$@"
     # A folder from an interrupted run still holds good downloads; half an unpacked tree is worth nothing.
     rm -rf "$staging"
-    mkdir -p "$work/lists/partial" "$work/archives/partial" "$tools/bin"
+    mkdir -p "$work/lists/partial" "$work/no-archives/partial" "$work/archives" "$tools/bin"
     # An incomplete update is not the end: the download says what it misses.
     private_apt update || :
     download "$@" patchelf
@@ -39,8 +39,9 @@ refuse_compiler() {
     exit 1
 }
 
+# Its own archive folder stays empty, because it leaves out of a closure what it has there.
 private_apt() {
-    apt-get -o Dir::State::lists="$work/lists" -o Dir::Cache="$work" -o Dir::Cache::archives="$work/archives" \
+    apt-get -o Dir::State::lists="$work/lists" -o Dir::Cache="$work" -o Dir::Cache::archives="$work/no-archives" \
         -o Debug::NoLocking=true -o APT::Sandbox::User= "$@"
 }
 

@@ -246,8 +246,8 @@ setup_install() {
     setup_log=$setup_tools_dir/setup.log
     : >"$setup_log"
     case $setup_method in
-        root) setup_install_system >>"$setup_log" 2>&1 ;;
-        sudo) setup_install_system sudo -n >>"$setup_log" 2>&1 ;;
+        root) setup_install_system "" >>"$setup_log" 2>&1 ;;
+        sudo) setup_install_system "sudo -n" >>"$setup_log" 2>&1 ;;
         private)
             # shellcheck disable=SC2046 # a list of package names
             sh "$setup_scripts/private-tools.sh" "$setup_tools_dir" $(setup_packages) >>"$setup_log" 2>&1
@@ -259,19 +259,31 @@ setup_install() {
     esac || setup_install_failed
 }
 
-# The arguments are the command that gives root rights, if one is needed.
+# $1 is the command that gives root rights, empty for root.
 setup_install_system() (
+    rights=$1
     guard=$setup_root/etc/postgresql-common/createcluster.d/factory-set-up.conf
-    trap '"$@" rm -f "$guard"; "$@" rmdir "${guard%/*}" 2>/dev/null' EXIT
+    unfinished=$setup_tools_dir/unfinished
+    trap '$rights rm -f "$guard"; $rights rmdir "${guard%/*}" 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
     # Debian's package makes and starts a cluster on its first installation unless this file says otherwise.
-    "$@" mkdir -p "${guard%/*}" && echo "create_main_cluster = off" | "$@" tee "$guard" || exit 1
+    $rights mkdir -p "${guard%/*}" && echo "create_main_cluster = off" | $rights tee "$guard" || exit 1
     # An incomplete update is not the end: the lists at hand may do, and the installation says what it misses.
-    "$@" apt-get -o DPkg::Lock::Timeout="$SETUP_APT_LOCK_WAIT_SECONDS" update || :
+    setup_apt update || :
+    # What an earlier set-up left half done when it was killed, dpkg wants finished before anything else.
+    if [ -e "$unfinished" ]; then
+        $rights env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure --pending || :
+        setup_apt install --fix-broken
+    fi
+    : >"$unfinished"
     # shellcheck disable=SC2046 # a list of package names
-    "$@" env DEBIAN_FRONTEND=noninteractive apt-get -y -o DPkg::Lock::Timeout="$SETUP_APT_LOCK_WAIT_SECONDS" \
-        -o Dpkg::Options::=--force-confold install --no-install-recommends $(setup_packages)
+    setup_apt install $(setup_packages) && rm -f "$unfinished"
 )
+
+setup_apt() {
+    $rights env DEBIAN_FRONTEND=noninteractive apt-get --yes --no-remove --no-install-recommends \
+        -o DPkg::Lock::Timeout="$SETUP_APT_LOCK_WAIT_SECONDS" -o Dpkg::Options::=--force-confold "$@"
+}
 
 setup_install_failed() {
     tail -n "$SETUP_LOG_TAIL_LINES" "$setup_log" | sed 's/^/  | /' >&2
