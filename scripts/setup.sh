@@ -244,10 +244,11 @@ setup_install_once() {
 
 setup_install() {
     setup_log=$setup_tools_dir/setup.log
+    setup_rights=
+    [ "$setup_method" != sudo ] || setup_rights="sudo -n"
     : >"$setup_log"
     case $setup_method in
-        root) setup_install_system "" >>"$setup_log" 2>&1 ;;
-        sudo) setup_install_system "sudo -n" >>"$setup_log" 2>&1 ;;
+        root | sudo) setup_install_system >>"$setup_log" 2>&1 ;;
         private)
             # shellcheck disable=SC2046 # a list of package names
             sh "$setup_scripts/private-tools.sh" "$setup_tools_dir" $(setup_packages) >>"$setup_log" 2>&1
@@ -259,20 +260,18 @@ setup_install() {
     esac || setup_install_failed
 }
 
-# $1 is the command that gives root rights, empty for root.
 setup_install_system() (
-    rights=$1
     guard=$setup_root/etc/postgresql-common/createcluster.d/factory-set-up.conf
     unfinished=$setup_tools_dir/unfinished
-    trap '$rights rm -f "$guard"; $rights rmdir "${guard%/*}" 2>/dev/null' EXIT
+    trap '$setup_rights rm -f "$guard"; $setup_rights rmdir "${guard%/*}" 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
     # Debian's package makes and starts a cluster on its first installation unless this file says otherwise.
-    $rights mkdir -p "${guard%/*}" && echo "create_main_cluster = off" | $rights tee "$guard" || exit 1
+    $setup_rights mkdir -p "${guard%/*}" && echo "create_main_cluster = off" | $setup_rights tee "$guard" || exit 1
     # An incomplete update is not the end: the lists at hand may do, and the installation says what it misses.
     setup_apt update || :
     # What an earlier set-up left half done when it was killed, dpkg wants finished before anything else.
     if [ -e "$unfinished" ]; then
-        $rights env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure --pending || :
+        $setup_rights env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure --pending || :
         setup_apt install --fix-broken
     fi
     : >"$unfinished"
@@ -281,7 +280,7 @@ setup_install_system() (
 )
 
 setup_apt() {
-    $rights env DEBIAN_FRONTEND=noninteractive apt-get --yes --no-remove --no-install-recommends \
+    $setup_rights env DEBIAN_FRONTEND=noninteractive apt-get --yes --no-remove --no-install-recommends \
         -o DPkg::Lock::Timeout="$SETUP_APT_LOCK_WAIT_SECONDS" -o Dpkg::Options::=--force-confold "$@"
 }
 
