@@ -65,11 +65,11 @@ class Store:
         """True for the one call that made the change: its caller tells the customer, and no other does."""
         assignments = "".join(f", {name} = ?" for name in columns)
         with self._transaction() as db:
-            changed = db.execute(
-                f"update orders set status = ?{assignments} where id = ? and status <> ?",
-                (status, *columns.values(), order_id, status),
-            ).rowcount == 1
-        return changed
+            order = select_order(db, order_id)
+            if order is None or order["status"] == status:
+                return False
+            db.execute(f"update orders set status = ?{assignments} where id = ?", (status, *columns.values(), order_id))
+            return True
 
 
 def insert_order(db, order):
