@@ -35,11 +35,11 @@ impl Journal {
     /// Reads the run and takes over its streams under `lease`.
     pub async fn open(store: &Store, lease: &Lease) -> Result<Self, Error> {
         let run = lease.run.clone();
-        let events = all_events(store, &StreamId::run(&run)).await?;
+        let events = store.all_events(&StreamId::run(&run)).await?;
         let state = State::replay(events.iter().map(|event| &event.body)).ok_or_else(|| Error::NotARun(run.clone()))?;
         let events = events.into_iter().map(Arc::new).collect();
-        let own = store.writer(StreamId::run(&run), lease).await?;
-        let sealed = store.writer(StreamId::sealed(&run), lease).await?;
+        let own = store.writer(lease).await?;
+        let sealed = store.sealed_writer(lease).await?;
         Ok(Self { run, inner: Arc::new(Mutex::new(Inner { own, sealed, state, events })) })
     }
 
@@ -86,25 +86,16 @@ impl Journal {
         self.inner.lock().await.events.clone()
     }
 
+    /// The sealed stream so far.
+    pub async fn sealed(&self, store: &Store) -> Result<Vec<Event>, Error> {
+        Ok(store.all_events(&StreamId::sealed(&self.run)).await?)
+    }
+
     /// Hash of the event that scheduled `action`: the same however often the action is performed.
     pub async fn head_when_scheduled(&self, action: &ActionId) -> Digest {
         let inner = self.inner.lock().await;
         let scheduled = |event: &&Arc<Event>| matches!(&event.body, Body::ActionScheduled(known) if known.id == *action);
         inner.events.iter().find(scheduled).map_or(Digest::ZERO, |event| event.hash)
-    }
-}
-
-const PAGE: u32 = 1_000; // events a read
-
-pub(crate) async fn all_events(store: &Store, stream: &StreamId) -> Result<Vec<Event>, Error> {
-    let mut events: Vec<Event> = Vec::new();
-    loop {
-        let page = store.events(stream, events.last().map_or(0, |event| event.seq), PAGE).await?;
-        let full = page.len() >= PAGE as usize;
-        events.extend(page);
-        if !full {
-            return Ok(events);
-        }
     }
 }
 

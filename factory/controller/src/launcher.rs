@@ -7,13 +7,15 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::D
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
-use harness::{ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, Url};
+use harness::{ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal};
 use sandbox::{Access, Egress, Mount, Process, Sandbox, Spec};
 use tokio::{
     fs::OpenOptions,
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::unix::pipe::Receiver,
 };
+
+use url::Url;
 
 use crate::Factory;
 

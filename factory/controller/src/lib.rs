@@ -52,10 +52,18 @@ pub enum Error {
     NotARun(RunId),
     #[error("the lease of {0} was lost; another worker has the run")]
     LeaseLost(RunId),
+    #[error("{0} is finished, or another worker has it; see `factory runs`")]
+    NotClaimable(RunId),
     #[error("{0} has not finished and has nothing to do: this is a bug of the flow engine")]
     NothingToDo(RunId),
     #[error("a performer panicked: {0}")]
     Performer(String),
     #[error(transparent)]
+    Lease(#[from] store::LeaseError),
+    #[error(transparent)]
     Seed(#[from] seed::Error),
+    #[error("{run} asks no question; see `factory runs`")]
+    NoQuestion { run: RunId },
+    #[error("{run} can be answered with {}, not `{answer}`", .choices.join(" or "))]
+    NoSuchChoice { run: RunId, answer: String, choices: Vec<String> },
 }

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use harness::{Kind, LintContext, Scenario, SubjectConfig, Suite};
 use located::{Diagnostics, Source};
 use model::{
     event::{
@@ -24,7 +25,7 @@ use model::{
 };
 use sandbox::{Exclude, Tree};
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Expected, Store};
 use uuid::Uuid;
 
 use crate::{layout::RunDir, leak::Secret, repo};
@@ -101,9 +102,9 @@ pub enum AgentSetting {
 #[derive(Debug)]
 pub struct Seed {
     pub spec: Spec,
-    pub visible: harness::Suite,
-    pub holdout: harness::Suite,
-    pub subject: harness::SubjectConfig,
+    pub visible: Suite,
+    pub holdout: Suite,
+    pub subject: SubjectConfig,
     pub settings: Settings,
     pub digest: Digest,
     pub(crate) dir: RunDir,
@@ -119,8 +120,8 @@ pub struct Compiled {
     pub spec: Spec,
     spec_path: PathBuf,
     spec_text: String,
-    visible: harness::Suite,
-    holdout: harness::Suite,
+    visible: Suite,
+    holdout: Suite,
     flow: Flow,
     settings: Settings,
 }
@@ -137,7 +138,7 @@ pub fn compile(spec_path: &Path, overrides: &Overrides, provider: Option<&str>) 
     let repository = repo::root_of(start)?;
     let repository = repository.canonicalize().map_err(io(&repository))?;
     let shown = shown_from_here(&repository);
-    let subject = harness::SubjectConfig::load(&shown.join(&spec.subject))?;
+    let subject = SubjectConfig::load(&shown.join(&spec.subject))?;
     let (visible, holdout) = suites(&shown.join(&spec.scenarios), &shown.join(&spec.holdout), &spec, &subject)?;
     let agent = agent_setting(&repository, &source, &spec, overrides, provider)?;
     let flow = Flow::parse(&Source::new("factory.yaml", FACTORY_FLOW))?;
@@ -163,21 +164,18 @@ fn apply(spec: &mut Spec, overrides: &Overrides) {
 }
 
 /// Loads and lints both suites; everything that is wrong with either is told at once.
-fn suites(
-    visible: &Path,
-    holdout: &Path,
-    spec: &Spec,
-    subject: &harness::SubjectConfig,
-) -> Result<(harness::Suite, harness::Suite), Error> {
-    let context = harness::LintContext::new(subject).requirements(spec.requirement_ids());
-    let visible = harness::Suite::load(&[visible.to_owned()], harness::SuiteKind::Visible, &context);
-    let holdout = harness::Suite::load(&[holdout.to_owned()], harness::SuiteKind::Holdout, &context);
-    match (visible, holdout) {
+fn suites(visible: &Path, holdout: &Path, spec: &Spec, subject: &SubjectConfig) -> Result<(Suite, Suite), Error> {
+    let requirements = spec.requirement_ids();
+    let context = LintContext { requirements: Some(&requirements), subject: Some(subject) };
+    let load = |folder: &Path, kind| {
+        let suite = Suite::load(&[folder.to_owned()], kind)?;
+        suite.lint(context).map(|()| suite)
+    };
+    match (load(visible, Kind::Visible), load(holdout, Kind::Holdout)) {
         (Ok(visible), Ok(holdout)) => Ok((visible, holdout)),
         (visible, holdout) => {
-            let mut wrong = Diagnostics::default();
-            wrong.extend(visible.err().into_iter().chain(holdout.err()).flat_map(|errors| errors.0));
-            Err(Error::Wrong(wrong))
+            let wrong = visible.err().into_iter().chain(holdout.err()).flat_map(|errors| errors.0);
+            Err(Error::Wrong(Diagnostics(wrong.collect())))
         }
     }
 }
@@ -226,9 +224,10 @@ impl Compiled {
         let dir = RunDir::new(home, &run);
         let tree = self.copy_into(&dir)?;
         let digest = seed_digest(&self.spec, &self.visible, &self.holdout, &tree);
+        let workspace = WorkspaceId::from_uuid(Uuid::nil());
         let created = Created {
             run: run.clone(),
-            workspace: WorkspaceId::from_uuid(Uuid::nil()),
+            workspace: workspace.clone(),
             spec: SpecRef {
                 id: self.spec.id.clone(),
                 title: self.spec.title.clone(),
@@ -245,7 +244,8 @@ impl Compiled {
         let mut state = State::new(created.clone());
         let first = settle(&mut state, Body::RunCreated(created));
         let drafts: Vec<Draft> = first.into_iter().map(|body| Draft::service("controller", body)).collect();
-        store.create_run(&run, &StreamId::run(&run), &drafts).await?;
+        store.append(&StreamId::run(&run), Expected::default(), &drafts).await?;
+        store.enqueue(&run, &workspace).await?;
         Ok(run)
     }
 
@@ -292,9 +292,9 @@ struct StoredSettings {
 }
 
 /// One file a scenario, so that the copies load like the originals.
-fn copy_suite(suite: &harness::Suite, folder: &Path) -> Result<(), Error> {
-    for scenario in suite.scenarios() {
-        let path = folder.join(format!("{}.yaml", scenario.name()));
+fn copy_suite(suite: &Suite, folder: &Path) -> Result<(), Error> {
+    for scenario in &suite.scenarios {
+        let path = folder.join(format!("{}.yaml", scenario.slug));
         fs::write(&path, scenario.source().text()).map_err(io(&path))?;
     }
     Ok(())
@@ -312,9 +312,9 @@ fn seed_of(run: &RunId) -> u64 {
 }
 
 /// What the run builds from: spec, scenarios, holdouts, tree.
-fn seed_digest(spec: &Spec, visible: &harness::Suite, holdout: &harness::Suite, tree: &Tree) -> Digest {
+fn seed_digest(spec: &Spec, visible: &Suite, holdout: &Suite, tree: &Tree) -> Digest {
     let mut digest = Digest::ZERO.chain(spec.digest.as_bytes());
-    for scenario in visible.scenarios().chain(holdout.scenarios()) {
+    for scenario in visible.scenarios.iter().chain(&holdout.scenarios) {
         digest = digest.chain(scenario.source().text().as_bytes());
     }
     digest.chain(tree.digest().to_string().as_bytes())
@@ -331,7 +331,7 @@ impl Seed {
         let stored: StoredSettings = serde_json::from_value(created.settings.clone())
             .map_err(|_| Error::Settings(created.run.clone()))?;
         let spec = Spec { budget: created.budget, satisfaction: stored.satisfaction, ..Spec::parse(&spec_source)? };
-        let subject = harness::SubjectConfig::load(&dir.seed())?;
+        let subject = SubjectConfig::load(&dir.seed())?;
         let (visible, holdout) = suites(&dir.scenarios(), &dir.sealed(), &spec, &subject)?;
         let tree = Tree::scan(&dir.seed(), &builder_exclude())?;
         let digest = seed_digest(&spec, &visible, &holdout, &tree);
@@ -345,30 +345,30 @@ impl Seed {
 
     /// What a holdout is called in the run's own stream.
     pub fn alias(&self, scenario: &str) -> Option<&str> {
-        let position = self.holdout.scenarios().position(|known| known.name() == scenario)?;
+        let position = self.holdout.scenarios.iter().position(|known| known.slug == scenario)?;
         Some(&self.secrets[position].alias)
     }
 
     /// The holdout behind an alias.
-    pub fn holdout(&self, alias: &str) -> Option<&harness::Scenario> {
+    pub fn holdout(&self, alias: &str) -> Option<&Scenario> {
         let position = self.secrets.iter().position(|secret| secret.alias == alias)?;
-        self.holdout.scenarios().nth(position)
+        self.holdout.scenarios.get(position).map(AsRef::as_ref)
     }
 }
 
-fn secrets(holdout: &harness::Suite) -> Vec<Secret> {
-    let secret = |(n, scenario): (usize, &harness::Scenario)| Secret {
+fn secrets(holdout: &Suite) -> Vec<Secret> {
+    let secret = |(n, scenario): (usize, &std::sync::Arc<Scenario>)| Secret {
         alias: format!("holdout-{}", n + 1),
-        canary: scenario.canary().unwrap_or_default().to_owned(),
+        canary: scenario.canary.clone().unwrap_or_default(),
         text: scenario.source().text().to_owned(),
     };
-    holdout.scenarios().enumerate().map(secret).collect()
+    holdout.scenarios.iter().enumerate().map(secret).collect()
 }
 
 /// Themes are public: they are what a builder may be told.
-fn public(spec: &Source, visible: &harness::Suite, holdout: &harness::Suite, dir: &RunDir) -> Vec<String> {
-    let themes = holdout.scenarios().filter_map(|scenario| scenario.theme().map(|theme| format!("theme: {theme}")));
-    let scenarios = visible.scenarios().map(|scenario| scenario.source().text().to_owned());
+fn public(spec: &Source, visible: &Suite, holdout: &Suite, dir: &RunDir) -> Vec<String> {
+    let themes = holdout.scenarios.iter().filter_map(|scenario| scenario.theme.as_ref().map(|theme| format!("theme: {theme}")));
+    let scenarios = visible.scenarios.iter().map(|scenario| scenario.source().text().to_owned());
     let harness = fs::read_to_string(dir.seed().join("harness.yaml")).ok();
     std::iter::once(spec.text().to_owned()).chain(scenarios).chain(harness).chain(themes).collect()
 }

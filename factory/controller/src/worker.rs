@@ -14,7 +14,7 @@ use model::{
     budget::Spend,
     event::run::{Action, ActionFinished, ActionStarted, Claimed, Finished, FailureClass, Outcome, Parked},
     flow::NodeKind,
-    id::ActionId,
+    id::{ActionId, RunId},
     run::{Progress, Status},
 };
 use store::Lease;
@@ -29,9 +29,10 @@ use crate::{
     seed::Seed,
 };
 
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_millis(2_500);
+const CLAIM_AGAIN: Duration = Duration::from_millis(200);
 /// Four missed heartbeats lose a run.
-pub const LEASE_TTL: Duration = Duration::from_secs(20);
+pub const LEASE_TTL: Duration = Duration::from_secs(10);
 
 /// Why a worker let go of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +64,42 @@ pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken
         Err(error) => warn!(parent: &span, %error, "the run was let go"),
     }
     end
+}
+
+/// Takes over a run, wherever it stands. Waits for a lease that a dead worker has left to expire.
+///
+/// # Errors
+/// Where a living worker has it.
+pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
+    let deadline = tokio::time::Instant::now() + LEASE_TTL + HEARTBEAT;
+    loop {
+        if let Some(lease) = factory.store.claim_run(run, &factory.worker, LEASE_TTL).await? {
+            return Ok(lease);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(Error::NotClaimable(run.clone()));
+        }
+        tokio::time::sleep(CLAIM_AGAIN).await;
+    }
+}
+
+/// Answers the question that a run waits with.
+///
+/// # Errors
+/// Where it asks none, or not this.
+pub async fn answer(factory: &Factory, run: &RunId, answer: &str) -> Result<(), Error> {
+    let lease = claim(factory, run).await?;
+    let journal = Journal::open(&factory.store, &lease).await?;
+    let Status::Parked(parked) = journal.state().await.status else {
+        factory.store.release(&lease).await?;
+        return Err(Error::NoQuestion { run: run.clone() });
+    };
+    if !parked.choices.is_empty() && !parked.choices.iter().any(|choice| choice == answer) {
+        factory.store.park(&lease).await?;
+        return Err(Error::NoSuchChoice { run: run.clone(), answer: answer.to_owned(), choices: parked.choices });
+    }
+    journal.record(model::run::answered(parked.action, answer, now())).await?;
+    Ok(factory.store.release(&lease).await?)
 }
 
 async fn heartbeat(factory: Arc<Factory>, lease: Lease, lost: CancellationToken) {

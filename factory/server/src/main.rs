@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod exit;
 mod progress;
+mod reads;
 mod terminal;
 mod wiring;
 

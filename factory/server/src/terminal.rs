@@ -120,7 +120,7 @@ struct Summary<'a> {
 impl Terminal {
     /// Prints the end of a run; gives its exit status.
     pub(crate) async fn summary(&mut self, factory: &Factory, run: &RunId, end: &End) -> anyhow::Result<u8> {
-        let events = controller::events(&factory.store, &StreamId::run(run)).await?;
+        let events = factory.store.all_events(&StreamId::run(run)).await?;
         let state = State::replay(events.iter().map(|event| &event.body)).context("the run has no events")?;
         let audit = factory.store.verify(None).await?;
         let (verdict, reason) = words(end);

@@ -64,7 +64,7 @@ fn holdout_outcomes(job: &Job, trials: &[TrialFinished]) -> Vec<HoldoutOutcome> 
             TrialVerdict::Unsatisfied => 0,
             TrialVerdict::Unjudged | TrialVerdict::Infra => continue,
         };
-        let theme = job.seed.holdout(&trial.scenario).and_then(|scenario| scenario.theme()).unwrap_or("other");
+        let theme = job.seed.holdout(&trial.scenario).and_then(|scenario| scenario.theme.as_deref()).unwrap_or("other");
         let outcome = outcomes.entry(&trial.scenario).or_insert_with(|| HoldoutOutcome {
             theme: theme.to_owned(),
             requirements: trial.requirements.clone(),

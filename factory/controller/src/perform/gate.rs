@@ -54,10 +54,10 @@ pub(super) async fn graded(job: &Job) -> Vec<Graded> {
     let trials = trials_of_last_build(job).await;
     let weight = |trial: &TrialFinished| {
         let scenario = match trial.suite {
-            Suite::Visible => job.seed.visible.scenarios().find(|scenario| scenario.name() == trial.scenario),
+            Suite::Visible => job.seed.visible.scenarios.iter().find(|known| known.slug == trial.scenario).map(AsRef::as_ref),
             Suite::Holdout => job.seed.holdout(&trial.scenario),
         };
-        scenario.map_or(1.0, |scenario| scenario.weight())
+        scenario.map_or(1.0, |scenario| scenario.weight)
     };
     let graded = |trial: TrialFinished| Graded {
         weight: weight(&trial),
