@@ -52,8 +52,11 @@ pub struct BranchCommit<'a> {
     pub branch: &'a str,
     /// The commit that the run started from.
     pub base: Option<&'a str>,
-    /// The folder that `tree` replaces, relative to the root; `.` is the root.
+    /// The folder that `tree` belongs in, relative to the root; `.` is the root.
     pub subject: &'a str,
+    /// Paths of the tree that the run started from, relative to the subject: they make room for those of `tree`. What
+    /// the builder never saw (holdouts among it) stays as the base commit has it.
+    pub replaces: &'a [String],
     pub tree: &'a Path,
     pub message: &'a str,
 }
@@ -92,8 +95,8 @@ pub fn write_branch(root: &Path, wanted: &BranchCommit<'_>) -> Result<String, Er
 fn replace(repository: &Repository, index: &mut Index, wanted: &BranchCommit<'_>) -> Result<(), Error> {
     let prefix =
         if wanted.subject == "." { String::new() } else { format!("{}/", wanted.subject.trim_end_matches('/')) };
-    if !prefix.is_empty() {
-        index.remove_dir(Path::new(wanted.subject), 0).map_err(git("clear the subject's folder"))?;
+    for path in wanted.replaces {
+        index.remove_all([format!("{prefix}{path}")], None).map_err(git("remove a replaced file"))?;
     }
     for file in files_below(wanted.tree)? {
         let relative = file.strip_prefix(wanted.tree).expect("found below it").to_string_lossy().into_owned();
@@ -154,6 +157,7 @@ mod tests {
         let git = Repository::init(dir.path()).expect("init");
         fs::create_dir_all(dir.path().join("app")).expect("mkdir");
         fs::write(dir.path().join("app/old.py"), "old").expect("write");
+        fs::write(dir.path().join("app/unseen.py"), "unseen").expect("write");
         fs::write(dir.path().join("README.md"), "readme").expect("write");
         let mut index = git.index().expect("index");
         index.add_all(["."], git2::IndexAddOption::DEFAULT, None).expect("add");
@@ -172,6 +176,7 @@ mod tests {
             branch: "factory/shop/run_1",
             base: Some(&base),
             subject: "app",
+            replaces: &["old.py".to_owned()],
             tree: built.path(),
             message: "shop\n\nFactory-Run: run_1\n",
         };
@@ -183,6 +188,7 @@ mod tests {
         let tree = commit.tree().expect("tree");
         assert!(tree.get_path(Path::new("app/new.py")).is_ok());
         assert!(tree.get_path(Path::new("app/old.py")).is_err());
+        assert!(tree.get_path(Path::new("app/unseen.py")).is_ok(), "what the builder never saw stays");
         assert!(tree.get_path(Path::new("README.md")).is_ok());
         assert!(repo.path().join("app/old.py").exists());
         assert_eq!(head(repo.path()).expect("head"), Some(base));

@@ -1,0 +1,3 @@
+//! End-to-end tests and project rules, in one binary: linking is dear.
+
+mod rules;
