@@ -1,6 +1,12 @@
 //! Any outside agent: a command that gets the task and changes the workspace.
 
-use std::{collections::BTreeMap, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use model::{
     event::agent::{CommandExited, CommandPrinted, CommandStarted, OutputStream},
@@ -12,6 +18,7 @@ use crate::{
     command::{CHUNKS_MAX, Command, CommandRunner, Finished, OutputChunk, RunnerError, without_secrets},
     environment::{Environment, FileError, WorkspacePath},
     journal::{Journal, JournalError},
+    millis,
     session::Control,
 };
 
@@ -52,10 +59,11 @@ impl ExternalAgent {
         self.environment.write(&task_file, self.task.clone().into_bytes()).await?;
         let started = CommandStarted { action: self.action.clone(), argv: self.argv.clone() };
         journal.record(started.into()).await?;
+        let begun = Instant::now();
         let outcome = self.supervise(journal, control).await;
         // What the agent did with the file does not matter, and it is no part of its work.
         self.environment.remove(&task_file).await.ok();
-        let exited = self.exited(outcome?);
+        let exited = self.exited(outcome?, begun.elapsed());
         journal.record(exited.clone().into()).await?;
         Ok(exited)
     }
@@ -133,13 +141,12 @@ impl ExternalAgent {
         Ok(())
     }
 
-    fn exited(&self, finished: Option<Finished>) -> CommandExited {
+    fn exited(&self, finished: Option<Finished>, duration: Duration) -> CommandExited {
         CommandExited {
             action: self.action.clone(),
             status: finished.map_or_else(|| "cancelled".to_owned(), |finished| finished.exit.to_string()),
             success: finished.is_some_and(|finished| finished.exit.success()),
-            duration_ms: finished
-                .map_or(0, |finished| u64::try_from(finished.duration.as_millis()).unwrap_or(u64::MAX)),
+            duration_ms: millis(duration),
         }
     }
 }

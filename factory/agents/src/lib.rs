@@ -23,3 +23,8 @@ pub use profile::Profile;
 pub use provider::{Provider, ProviderConfig, RigService};
 pub use secret::Secret;
 pub use session::{Control, ControlFull, Session, SessionConfig, SessionError};
+
+/// As events hold durations.
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -42,7 +42,10 @@ impl TurnFailure {
         let kind = kind_of(error, status);
         Self {
             kind,
-            retryable: error.is_retryable() || matches!(kind, FailureKind::Unavailable | FailureKind::Network),
+            retryable: match kind {
+                FailureKind::RateLimited | FailureKind::Unavailable | FailureKind::Network => true,
+                FailureKind::Authentication | FailureKind::Rejected | FailureKind::Malformed => false,
+            },
             retry_after: retry_after(error),
             delivered,
             message: message_of(error, status),
@@ -57,12 +60,23 @@ fn kind_of(error: &ProviderError, status: Option<u16>) -> FailureKind {
         (_, Some(408 | 425 | 500..=599)) => FailureKind::Unavailable,
         (_, Some(400..=499)) => FailureKind::Rejected,
         (ProviderError::Http(_) | ProviderError::Truncated, _) => FailureKind::Network,
-        (ProviderError::ProviderResponse(_) | ProviderError::Relayed(_), _) if error.is_retryable() => {
-            FailureKind::Unavailable
-        }
         (ProviderError::Json(_) | ProviderError::Response(_), _) => FailureKind::Malformed,
-        _ => FailureKind::Rejected,
+        _ => kind_by_name(error).unwrap_or(FailureKind::Rejected),
     }
+}
+
+/// In the middle of a stream the status was 200 already: only the error's own name tells what it is.
+fn kind_by_name(error: &ProviderError) -> Option<FailureKind> {
+    let body = error.provider_response_json().ok()??;
+    let name = |pointer| body.pointer(pointer).and_then(serde_json::Value::as_str);
+    let names = ["/error/type", "/error/code", "/response/error/code", "/code"].map(name);
+    names.into_iter().flatten().find_map(|name| match name {
+        "overloaded_error" | "api_error" | "timeout_error" | "server_error" | "UNAVAILABLE" => {
+            Some(FailureKind::Unavailable)
+        }
+        "rate_limit_error" | "rate_limit_exceeded" | "RESOURCE_EXHAUSTED" => Some(FailureKind::RateLimited),
+        _ => None,
+    })
 }
 
 /// `Retry-After` in seconds; the form with a date is not used by any provider here.

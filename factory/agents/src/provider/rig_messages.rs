@@ -12,16 +12,14 @@ use rig_core::completion::{
     },
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::conversation::{CallResult, Message, ToolDefinition};
 
 /// What `opaque` holds: enough to give the very same item back to the very same model, and only to it.
 #[derive(Serialize, Deserialize)]
 struct RigOpaque {
-    api: String,
-    provider: String,
-    model: String,
+    origin: Origin,
     content: AssistantContent,
 }
 
@@ -51,7 +49,7 @@ fn rig_message(message: &Message) -> Option<RigMessage> {
 
 fn rig_result(result: &CallResult) -> Option<ToolResult> {
     Some(ToolResult {
-        call: CallId::from_wire(result.call.as_str()),
+        call: rig_call_id(&result.call),
         name: ToolName::new(result.name.as_str()).ok()?,
         content: vec![ToolResultContent::text(result.text.as_str())],
         is_error: !result.ok,
@@ -67,7 +65,7 @@ fn rig_assistant(blocks: &[Block]) -> Option<AssistantMessage> {
         let rebuilt = match block {
             Block::Thinking { opaque: Some(opaque), .. } => {
                 let Ok(opaque) = RigOpaque::deserialize(opaque) else { continue };
-                origin = Some(Origin::new(opaque.api, opaque.provider, opaque.model));
+                origin = Some(opaque.origin);
                 match opaque.content {
                     attached @ (AssistantContent::Text(_) | AssistantContent::ToolCall(_)) => {
                         next = Some(attached);
@@ -79,8 +77,10 @@ fn rig_assistant(blocks: &[Block]) -> Option<AssistantMessage> {
             Block::Thinking { text, opaque: None } => AssistantContent::Reasoning(Reasoning::new(text.as_str())),
             Block::Text { text } => next.take().unwrap_or_else(|| AssistantContent::text(text.as_str())),
             Block::ToolCall { call, name, arguments } => match next.take() {
-                Some(attached) => attached,
-                None => rig_call(call, name, arguments)?,
+                Some(AssistantContent::ToolCall(attached)) => {
+                    AssistantContent::ToolCall(RigToolCall { id: rig_call_id(call), ..attached })
+                }
+                _ => rig_call(call, name, arguments)?,
             },
         };
         content.push(rebuilt);
@@ -91,36 +91,46 @@ fn rig_assistant(blocks: &[Block]) -> Option<AssistantMessage> {
 
 fn rig_call(call: &str, name: &str, arguments: &Value) -> Option<AssistantContent> {
     let function = ToolFunction::new(ToolName::new(name).ok()?, arguments.clone());
-    Some(AssistantContent::ToolCall(RigToolCall::from_wire(call, function)))
+    Some(AssistantContent::ToolCall(RigToolCall::new(rig_call_id(call), function)))
+}
+
+/// Calls that the provider sent without an id go back without one.
+const LOCAL_PREFIX: &str = "local:";
+
+fn rig_call_id(call: &str) -> CallId {
+    let local = call.strip_prefix(LOCAL_PREFIX).and_then(|id| CallId::deserialize(json!({"local": id})).ok());
+    local.unwrap_or_else(|| CallId::from_wire(call))
+}
+
+fn call_id(id: &CallId) -> String {
+    if id.is_local() { format!("{LOCAL_PREFIX}{id}") } else { id.wire().into_owned() }
 }
 
 /// The neutral blocks of a reply.
 pub(super) fn blocks(response: &CompletionResponse) -> Vec<Block> {
     let mut blocks = Vec::with_capacity(response.choice.len());
     let mut calls: Vec<String> = Vec::new();
-    for content in &response.choice {
-        let opaque = || opaque(&response.origin, content);
-        match content {
-            AssistantContent::Reasoning(reasoning) => {
-                blocks.push(Block::Thinking { text: reasoning.text.clone(), opaque: opaque() });
-            }
-            AssistantContent::Text(Text { text, .. }) => {
-                blocks.extend(signed(content).then(|| Block::Thinking { text: String::new(), opaque: opaque() }));
-                blocks.push(Block::Text { text: text.clone() });
-            }
+    for (at, content) in response.choice.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| &response.choice[before]);
+        if must_return(response.origin.api.as_str(), before, content) {
+            blocks.push(Block::Thinking { text: String::new(), opaque: opaque(&response.origin, content) });
+        }
+        blocks.push(match content {
+            AssistantContent::Text(Text { text, .. }) => Block::Text { text: text.clone() },
             AssistantContent::ToolCall(call) => {
-                blocks.extend(signed(content).then(|| Block::Thinking { text: String::new(), opaque: opaque() }));
-                let id = unused(call.id.wire().into_owned(), &calls);
-                calls.push(id.clone());
-                blocks.push(Block::ToolCall {
-                    call: id,
+                calls.push(unused(call_id(&call.id), &calls));
+                Block::ToolCall {
+                    call: calls[calls.len() - 1].clone(),
                     name: call.function.name.as_str().to_owned(),
                     arguments: arguments(&call.function),
-                });
+                }
+            }
+            AssistantContent::Reasoning(reasoning) => {
+                Block::Thinking { text: reasoning.text.clone(), opaque: opaque(&response.origin, content) }
             }
             // Steps of the provider's own tools, images, and whatever a later Rig adds: kept, not understood.
-            _ => blocks.push(Block::Thinking { text: String::new(), opaque: opaque() }),
-        }
+            _ => Block::Thinking { text: String::new(), opaque: opaque(&response.origin, content) },
+        });
     }
     blocks
 }
@@ -130,19 +140,18 @@ fn opaque(origin: &Origin, content: &AssistantContent) -> Option<Value> {
         AssistantContent::Opaque(opaque) => Some(&opaque.item),
         _ => None,
     })?;
-    serde_json::to_value(RigOpaque {
-        api: origin.api.as_str().to_owned(),
-        provider: origin.provider.clone(),
-        model: origin.model.clone(),
-        content: content.clone(),
-    })
-    .ok()
+    serde_json::to_value(RigOpaque { origin: origin.clone(), content: content.clone() }).ok()
 }
 
-/// Gemini signs the part that a thought led to, not the thought, and refuses a history without the signature.
-fn signed(content: &AssistantContent) -> bool {
-    let key = |key: &str| matches!(key, "thoughtSignature" | "thought_signature");
-    content.native_item().and_then(Value::as_object).is_some_and(|item| item.keys().any(|name| key(name)))
+/// Whether a text or a call must go back as the very item that came. Gemini signs the part that a thought led to, not
+/// the thought, and refuses a history without it; OpenAI takes a reasoning item only with the item that followed it.
+fn must_return(api: &str, before: Option<&AssistantContent>, content: &AssistantContent) -> bool {
+    if !matches!(content, AssistantContent::Text(_) | AssistantContent::ToolCall(_)) {
+        return false;
+    }
+    let has = |key| content.native_item().is_some_and(|item| item.get(key).is_some());
+    let follows_reasoning = matches!(before, Some(AssistantContent::Reasoning(_) | AssistantContent::Opaque(_)));
+    has("thoughtSignature") || (api == "openai.responses" && follows_reasoning)
 }
 
 /// Arguments that are not an object are kept as the text that came, so that the model can be told what it sent.

@@ -91,7 +91,7 @@ impl RigService {
             on_delta(delta);
         };
         let outcome = self.stream(request, &mut noting).await;
-        let response = outcome.map_err(|error| TurnFailure::from_rig(&error, delivered))?;
+        let response = outcome.map_err(|error| self.failure(&error, delivered))?;
         Ok(Reply {
             blocks: rig_messages::blocks(&response),
             stop: rig_messages::stop(&response),
@@ -115,6 +115,16 @@ impl RigService {
             tracing::debug!(wait_ms = wait.as_millis(), reason = %failure, "asking the model again");
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Gemini's key is a part of the address, and proxies echo headers: an event must hold neither.
+    fn failure(&self, error: &ProviderError, delivered: bool) -> TurnFailure {
+        let mut failure = TurnFailure::from_rig(error, delivered);
+        let key = self.config.api_key.expose();
+        if !key.is_empty() {
+            failure.message = failure.message.replace(key, "[redacted]");
+        }
+        failure
     }
 
     async fn stream(

@@ -9,6 +9,8 @@ use std::{
 use model::event::agent::EndReason;
 use tokio_util::sync::CancellationToken;
 
+use crate::millis;
+
 const MESSAGES_MAX: usize = 64; // of each kind: a person does not type faster than a turn takes
 
 /// A handle on a running session. Clones act on the same one.
@@ -95,7 +97,7 @@ impl<'a> Halt<'a> {
     }
 
     pub(super) fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+        millis(self.elapsed())
     }
 
     /// Resolves when the session must stop; for ever pending where nothing can stop it.

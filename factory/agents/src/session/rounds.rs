@@ -9,10 +9,10 @@ use super::{
     Session, SessionError,
     control::Halt,
     transcript::{Call, CallState},
-    turns::millis,
 };
 use crate::{
     journal::Journal,
+    millis,
     tools::{CallOutcome, Effect},
 };
 

@@ -7,6 +7,7 @@ use model::event::agent::{EndReason, TurnFailed, TurnReplied, TurnStarted};
 use super::{Session, SessionError, control::Halt};
 use crate::{
     journal::Journal,
+    millis,
     provider::{Backoff, Delta, Reply, TurnFailure, TurnRequest},
 };
 
@@ -76,8 +77,4 @@ impl Session {
         };
         self.record(journal, replied).await
     }
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -17,7 +17,7 @@ use crate::{
 const OUTPUT_CHARS_MAX: usize = 256 * 1024;
 const BAD_ARGUMENTS_CHARS_MAX: usize = 200; // enough to recognise them; the model has the rest
 
-/// Tools in the order in which the model is told of them. Any source of tools can fill it while a process runs.
+/// Tools in the order in which the model is told of them.
 #[derive(Clone, Default)]
 pub struct Toolbox {
     tools: Vec<Arc<dyn AnyTool>>,
@@ -42,7 +42,7 @@ impl CallOutcome {
 impl Toolbox {
     #[must_use]
     pub fn with<T: Tool>(mut self, tool: T) -> Self {
-        self.tools.push(Arc::new(Typed(tool)));
+        self.tools.push(Arc::new(Typed { tool, definition: definition::<T>() }));
         self
     }
 
@@ -51,7 +51,7 @@ impl Toolbox {
     }
 
     pub fn definitions(&self) -> Vec<ToolDefinition> {
-        self.tools.iter().map(|tool| tool.definition()).collect()
+        self.tools.iter().map(|tool| tool.definition().clone()).collect()
     }
 
     /// An unknown tool changes nothing.
@@ -85,11 +85,14 @@ trait AnyTool: Send + Sync {
     fn name(&self) -> &str;
     fn effect(&self) -> Effect;
     fn shown(&self) -> Shown;
-    fn definition(&self) -> ToolDefinition;
+    fn definition(&self) -> &ToolDefinition;
     async fn call(&self, arguments: Value, environment: &dyn Environment) -> Result<String, ToolError>;
 }
 
-struct Typed<T>(T);
+struct Typed<T> {
+    tool: T,
+    definition: ToolDefinition,
+}
 
 #[async_trait]
 impl<T: Tool> AnyTool for Typed<T> {
@@ -105,20 +108,24 @@ impl<T: Tool> AnyTool for Typed<T> {
         T::SHOWN
     }
 
-    fn definition(&self) -> ToolDefinition {
-        let mut parameters = schemars::schema_for!(T::Arguments).to_value();
-        if let Some(schema) = parameters.as_object_mut() {
-            // Providers refuse or ignore them, and each costs tokens in every turn.
-            schema.remove("$schema");
-            schema.remove("title");
-        }
-        ToolDefinition { name: T::NAME.to_owned(), description: T::DESCRIPTION.to_owned(), parameters }
+    fn definition(&self) -> &ToolDefinition {
+        &self.definition
     }
 
     async fn call(&self, arguments: Value, environment: &dyn Environment) -> Result<String, ToolError> {
         let arguments = checked::<T>(arguments)?;
-        self.0.call(arguments, environment).await
+        self.tool.call(arguments, environment).await
     }
+}
+
+fn definition<T: Tool>() -> ToolDefinition {
+    let mut parameters = schemars::schema_for!(T::Arguments).to_value();
+    if let Some(schema) = parameters.as_object_mut() {
+        // Providers refuse or ignore them, and each costs tokens in every turn.
+        schema.remove("$schema");
+        schema.remove("title");
+    }
+    ToolDefinition { name: T::NAME.to_owned(), description: T::DESCRIPTION.to_owned(), parameters }
 }
 
 fn checked<T: Tool>(arguments: Value) -> Result<T::Arguments, ToolError> {

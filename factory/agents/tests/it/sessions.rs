@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agents::{Control, Journal, Session};
+use agents::{Control, Journal, Provider, Session};
 use axum::http::StatusCode;
 use model::{
     budget::Budget,
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Memory, Workspace, config, run,
     server::{Played, Server},
+    service,
     wire::{self, Turn},
 };
 
@@ -185,6 +186,53 @@ async fn a_wrong_key_is_not_tried_again() {
     }
 }
 
+/// Gemini's key is in the address, and some servers echo what they were sent.
+#[tokio::test]
+async fn no_event_holds_the_key() {
+    let workspace = Workspace::new();
+    let server = Server::start(wire::anthropic, |_, _| {
+        Played::Failure(StatusCode::UNAUTHORIZED, vec![], json!({"error": {"message": "bad key test-key"}}))
+    })
+    .await;
+    let (ended, journal) = run(&server, &workspace, config()).await;
+    assert_eq!(ended.message, "the model's server answered 401: bad key [redacted]");
+    assert!(!format!("{:?}", journal.events()).contains("test-key"));
+    let gone = service(Provider::Gemini, "gemini-3.1-pro-preview", "http://127.0.0.1:1");
+    let failure = gone.complete("Hello.", "").await.unwrap_err();
+    assert!(!format!("{failure:?}").contains("test-key"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn an_error_in_the_middle_of_a_stream_is_asked_again() {
+    let workspace = Workspace::new();
+    let server = Server::start(wire::anthropic, |_, nth| match nth {
+        0 => {
+            let overloaded = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+            let whole = wire::anthropic(&Turn::say("I beg"));
+            let start = whole.split("event: message_delta").next().unwrap();
+            Played::Stream(format!("{start}{}", wire::event("error", &overloaded)))
+        }
+        _ => Played::Turn(Turn::say("Done.")),
+    })
+    .await;
+    let (ended, journal) = run(&server, &workspace, config()).await;
+    assert_eq!((ended.reason, ended.message.as_str()), (EndReason::Completed, "Done."));
+    assert!(journal.live.lock().unwrap().contains("Voided"));
+}
+
+#[tokio::test]
+async fn an_answer_in_no_known_protocol_ends_the_session() {
+    let workspace = Workspace::new();
+    for nonsense in
+        ["<html>It works!</html>", "event: message_start\ndata: {\"type\": \"message_start\"\n\n", "data: 7\n\n", ""]
+    {
+        let server = Server::start(wire::anthropic, move |_, _| Played::Stream(nonsense.to_owned())).await;
+        let (ended, _) = run(&server, &workspace, config()).await;
+        assert_eq!(ended.reason, EndReason::ProviderFailed, "{nonsense}");
+        assert!(ended.message.starts_with("the model's server gave no whole reply"), "{}", ended.message);
+    }
+}
+
 /// Part of a reply was seen already: it is void, and the turn starts again.
 #[tokio::test]
 async fn a_cut_stream_voids_the_turn_and_asks_again() {
@@ -205,7 +253,8 @@ async fn a_cut_stream_voids_the_turn_and_asks_again() {
         ["turn.started", "turn.failed", "turn.replied", "tool.called"],
         "the half call was not made"
     );
-    assert!(journal.live.lock().unwrap().contains("Voided"));
+    let live = journal.live.lock().unwrap().clone();
+    assert!(live.contains("Voided"), "{live} {:?}", journal.events());
 }
 
 #[tokio::test]

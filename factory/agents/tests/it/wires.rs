@@ -32,7 +32,8 @@ async fn session(provider: Provider, model: &str, path: &str, render: fn(&Turn) 
     let ended = session.run(&journal, &Control::default()).await.unwrap();
     assert_eq!((ended.reason, ended.message.as_str()), (EndReason::Completed, "Done."), "{:?}", journal.events());
     assert_eq!((ended.spent.input_tokens, ended.spent.output_tokens), (300, 150));
-    assert!(ended.spent.cost_usd_micros > 0, "a price is listed for {model}");
+    let free = provider == Provider::Ollama;
+    assert_eq!(ended.spent.cost_usd_micros == 0, free, "list price of {model}");
     (server.requests(), workspace)
 }
 
@@ -56,7 +57,8 @@ async fn openai_responses_get_their_encrypted_reasoning_back() {
     assert_eq!(workspace.text("x"), "1");
     assert_eq!(requests[0]["store"], json!(false));
     let input = requests[1]["input"].as_array().unwrap();
-    let reasoning = input.iter().find(|item| item["type"] == "reasoning").expect("the reasoning goes back");
+    let reasoning =
+        input.iter().find(|item| item["type"] == "reasoning").unwrap_or_else(|| panic!("no reasoning in {input:?}"));
     assert_eq!(reasoning["encrypted_content"], "ZW5j");
     let outputs: Vec<&Value> = input.iter().filter(|item| item["type"] == "function_call_output").collect();
     assert_eq!((outputs.len(), &outputs[1]["call_id"]), (2, &json!("toolu_a_2")));
@@ -64,10 +66,28 @@ async fn openai_responses_get_their_encrypted_reasoning_back() {
 
 #[tokio::test]
 async fn gemini_gets_its_signature_back() {
-    let (requests, workspace) = session(Provider::Gemini, "gemini-3-pro-preview", "", wire::gemini).await;
+    let (requests, workspace) = session(Provider::Gemini, "gemini-3.1-pro-preview", "", wire::gemini).await;
     assert_eq!(workspace.text("x"), "1");
     let contents = requests[1]["contents"].as_array().unwrap();
     let parts = contents[1]["parts"].as_array().unwrap();
     assert_eq!(parts[0]["thoughtSignature"], "c2lnbmVk", "{contents:?}");
-    assert_eq!(contents[2]["parts"].as_array().unwrap().len(), 2, "two answers");
+    let answers = contents[2]["parts"].as_array().unwrap();
+    assert_eq!(answers.len(), 2, "{contents:?}");
+    for (answer, (name, output)) in answers.iter().zip([("write_file", "created `x`"), ("read_file", "     1\\t1")]) {
+        let answer = &answer["functionResponse"];
+        assert_eq!(answer["name"], name);
+        assert!(answer["response"].to_string().contains(output), "{answer}");
+    }
+    let ids = |parts: &[Value], kind| parts.iter().map(|part| part[kind]["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(parts, "functionCall"), ids(answers, "functionResponse"));
+}
+
+#[tokio::test]
+async fn ollama_sends_no_ids_and_gets_its_answers_in_order() {
+    let (requests, workspace) = session(Provider::Ollama, "qwen3:8b", "", wire::ollama).await;
+    assert_eq!(workspace.text("x"), "1");
+    let messages = requests[1]["messages"].as_array().unwrap();
+    let roles: Vec<&str> = messages.iter().filter_map(|message| message["role"].as_str()).collect();
+    assert_eq!(roles, ["system", "user", "assistant", "tool", "tool"]);
+    assert!(messages[3]["content"].to_string().contains("created `x`"), "{messages:?}");
 }

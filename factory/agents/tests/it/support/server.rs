@@ -13,7 +13,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::wire::Turn;
@@ -92,8 +92,12 @@ async fn answer(State(play): State<Arc<Play>>, body: Bytes) -> Response {
         Played::Cut(turn, bytes) => {
             let text = (play.render)(&turn);
             let start = Bytes::from(text[..bytes.min(text.len())].to_owned());
-            let parts = [Ok(start), Err(std::io::Error::other("cut"))];
-            streamed(Body::from_stream(stream::iter(parts)))
+            let cut = async {
+                // A body that has nothing more for now is sent so far; without this the break would overtake it.
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("cut"))
+            };
+            streamed(Body::from_stream(stream::once(async { Ok(start) }).chain(stream::once(cut))))
         }
         Played::Failure(status, headers, body) => {
             let mut response = Response::builder().status(status).header("content-type", "application/json");

@@ -156,3 +156,26 @@ pub(crate) fn openai_responses(turn: &Turn) -> String {
         "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 150});
     out + &send(json!({"type": "response.completed", "response": response("completed", &items, usage)}))
 }
+
+/// Lines of JSON, without ids of calls.
+pub(crate) fn ollama(turn: &Turn) -> String {
+    let line = |message: Value, done: bool| {
+        let mut line =
+            json!({"model": "qwen3:8b", "created_at": "2026-01-01T00:00:00Z", "message": message, "done": done});
+        if done {
+            line["done_reason"] = json!("stop");
+            line["prompt_eval_count"] = json!(100);
+            line["eval_count"] = json!(50);
+        }
+        format!("{line}\n")
+    };
+    let call =
+        |(_, name, arguments): &(String, &str, Value)| json!({"function": {"name": name, "arguments": arguments}});
+    let calls: Vec<Value> = turn.calls.iter().map(call).collect();
+    let text = turn.text.as_deref().unwrap_or_default();
+    let mut message = json!({"role": "assistant", "content": text});
+    if !calls.is_empty() {
+        message["tool_calls"] = json!(calls);
+    }
+    line(message, false) + &line(json!({"role": "assistant", "content": ""}), true)
+}
