@@ -245,6 +245,8 @@ async fn a_wrong_rule_is_refused_when_it_is_written() {
     let (space, _) = shop();
     let refusal = |it: Value| space.fault("stripe", rule(it)).unwrap_err().to_string();
     let unknown = refusal(json!({"operation": "payment_intents.creat", "kind": "hang"}));
+    let lint = twins::check_fault("stripe", rule(json!({"operation": "nope", "kind": "hang"})));
+    assert!(lint.unwrap_err().to_string().contains("unknown operation `nope`"));
     assert!(unknown.contains("unknown operation `payment_intents.creat`") && unknown.contains(CREATE), "{unknown}");
     for (bad, why) in [
         (json!({"operation": CREATE, "kind": "hang", "first": 1, "every": 2}), "exclude each other"),

@@ -25,21 +25,68 @@ turns:
       - shell: ls
   - turn: nothing
 "#;
-    insta::assert_snapshot!(errors(script));
+    insta::assert_snapshot!(errors(script), @r#"
+    script.yaml:5:27: the pattern does not compile: unclosed group
+       |
+     5 |     when: { user_matches: "(" }
+       |                           ^^^
+
+    script.yaml:6:10: the text is no template: syntax error: unexpected end of input, expected end of variable block (in a/say:1)
+       |
+     6 |     say: "{{ oops"
+       |          ^^^^^^^^^
+      hint: write {% raw %} … {% endraw %} around braces that are meant literally
+
+    script.yaml:7:11: a turn named `a` stands above
+       |
+     7 |   - turn: a
+       |           ^
+      hint: names tell turns apart in reports; choose another
+
+    script.yaml:9:21: cannot read `gone.py`: No such file or directory (os error 2)
+       |
+     9 |       - write_file: { path: x, content: { file: gone.py } }
+       |                     ^
+
+    script.yaml:10:21: `../secret` leaves the script's folder; keep its files beside it
+        |
+     10 |       - write_file: { path: y, content: { file: ../secret } }
+        |                     ^
+
+    script.yaml:11:16: the input of `shell` is not a mapping
+        |
+     11 |       - shell: ls
+        |                ^^
+      hint: tools take named arguments: { path: app.py }
+
+    script.yaml:12:11: turn `nothing` answers nothing
+        |
+     12 |   - turn: nothing
+        |           ^^^^^^^
+      hint: give it `say`, `think` or `calls`
+    "#);
 }
 
 #[test]
 fn an_unknown_condition_is_named() {
-    insta::assert_snapshot!(errors(
-        "script: s\nmodel: m\nturns:\n  - turn: a\n    when: { usr_matches: x }\n    say: hi\n"
-    ));
+    let script = "script: s\nmodel: m\nturns:\n  - turn: a\n    when: { usr_matches: x }\n    say: hi\n";
+    insta::assert_snapshot!(errors(script), @r"
+    script.yaml:5:13: unknown field `usr_matches`, expected one of system_matches, first_user_matches, last_user_matches, user_matches, not_user_matches, tool_result_matches, assistant_turns, has_tool
+       |
+     5 |     when: { usr_matches: x }
+       |             ^^^^^^^^^^^
+    ");
 }
 
 #[test]
 fn a_call_names_one_tool() {
-    insta::assert_snapshot!(errors(
-        "script: s\nmodel: m\nturns:\n  - turn: a\n    calls:\n      - shell: {}\n        grep: {}\n"
-    ));
+    let script = "script: s\nmodel: m\nturns:\n  - turn: a\n    calls:\n      - shell: {}\n        grep: {}\n";
+    insta::assert_snapshot!(errors(script), @r"
+    script.yaml:6:9: a call names one tool; write a list item for each
+       |
+     6 |       - shell: {}
+       |         ^
+    ");
 }
 
 #[test]

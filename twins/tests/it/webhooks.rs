@@ -211,7 +211,7 @@ async fn a_refused_forgery_is_not_repeated() {
     let shop = Shop::open(json!(["charge.refunded"])).await;
     shop.receiver.answers.lock().unwrap().extend([400, 400]);
     let object = json!({"id": "ch_made_up", "object": "charge", "refunded": true});
-    for action in ["send_unsigned_webhook", "send_stale_webhook"] {
+    for action in ["send_unsigned_webhook", "send_webhook_with_wrong_signature"] {
         shop.act(json!({action: {"type": "charge.refunded", "object": object}})).unwrap();
     }
     shop.space.settle().await.unwrap();
@@ -219,6 +219,18 @@ async fn a_refused_forgery_is_not_repeated() {
     assert_eq!(got.len(), 2);
     assert_eq!(got[0].event()["data"]["object"]["id"], "ch_made_up");
     assert_eq!(shop.space.state("stripe").unwrap()["refunds"], json!([]));
+}
+
+#[tokio::test]
+async fn a_refused_stale_webhook_comes_again_with_a_fresh_signature() {
+    let shop = Shop::open(json!(["payment_intent.succeeded"])).await;
+    shop.pay().await;
+    shop.space.settle().await.unwrap();
+    shop.receiver.answers.lock().unwrap().push_back(400);
+    shop.act(json!({"send_stale_webhook": {"type": "payment_intent.succeeded"}})).unwrap();
+    shop.space.settle().await.unwrap();
+    let ages: Vec<_> = shop.receiver.got().iter().map(|got| shop.space.now().as_second() - got.signed_at()).collect();
+    assert_eq!(ages, [0, 3_600, 0]);
 }
 
 #[tokio::test]
