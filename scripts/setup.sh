@@ -168,8 +168,11 @@ setup_enter_environment() {
 
 setup_environment() {
     echo "# Written by the factory's set-up: the tools it found or installed. Safe to source, safe to delete."
-    echo "export FACTORY_TOOLS_DIR='$setup_tools_dir'"
-    setup_environment_path "$setup_tools_dir/bin" first
+    # Named only when it holds tools: what is named, a sandbox shows, and one under /root it could not.
+    if [ -d "$setup_tools_dir/usr" ]; then
+        echo "export FACTORY_TOOLS_DIR='$setup_tools_dir'"
+        setup_environment_path "$setup_tools_dir/bin" first
+    fi
     setup_environment_path "${CARGO_HOME:-$HOME/.cargo}/bin" last
     if setup_dir=$(setup_find_postgres); then
         setup_environment_path "$setup_dir" last
