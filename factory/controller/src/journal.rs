@@ -18,7 +18,7 @@ const SERVICE: &str = "controller";
 
 /// A run that this process owns. Cheap to clone.
 #[derive(Clone)]
-pub struct Journal {
+pub(crate) struct Journal {
     run: RunId,
     inner: Arc<Mutex<Inner>>,
 }
@@ -33,7 +33,7 @@ struct Inner {
 
 impl Journal {
     /// Reads the run and takes over its streams under `lease`.
-    pub async fn open(store: &Store, lease: &Lease) -> Result<Self, Error> {
+    pub(crate) async fn open(store: &Store, lease: &Lease) -> Result<Self, Error> {
         let run = lease.run.clone();
         let events = store.all_events(&StreamId::run(&run)).await?;
         let state = State::replay(events.iter().map(|event| &event.body)).ok_or_else(|| Error::NotARun(run.clone()))?;
@@ -43,17 +43,17 @@ impl Journal {
         Ok(Self { run, inner: Arc::new(Mutex::new(Inner { own, sealed, state, events })) })
     }
 
-    pub fn run(&self) -> &RunId {
+    pub(crate) fn run(&self) -> &RunId {
         &self.run
     }
 
     /// Appends `body` and what follows from it, in one transaction.
-    pub async fn record(&self, body: impl Into<Body>) -> Result<(), Error> {
+    pub(crate) async fn record(&self, body: impl Into<Body>) -> Result<(), Error> {
         self.record_drafts(body.into(), |body| Draft::service(SERVICE, body)).await
     }
 
     /// As [`Self::record`], in the name of an agent.
-    pub async fn record_by_agent(&self, agent: &str, body: Body) -> Result<(), Error> {
+    pub(crate) async fn record_by_agent(&self, agent: &str, body: Body) -> Result<(), Error> {
         let actor = model::event::Actor::Agent(agent.to_owned());
         self.record_drafts(body, |body| Draft::service(SERVICE, body).by(actor.clone())).await
     }
@@ -71,28 +71,28 @@ impl Journal {
     }
 
     /// Appends to the stream that no agent role reads. A second call with the same key changes nothing.
-    pub async fn seal(&self, body: impl Into<Body>, key: String) -> Result<(), Error> {
+    pub(crate) async fn seal(&self, body: impl Into<Body>, key: String) -> Result<(), Error> {
         let draft = Draft::service(SERVICE, body).once(key);
         self.inner.lock().await.sealed.append(&[draft]).await?;
         Ok(())
     }
 
-    pub async fn state(&self) -> State {
+    pub(crate) async fn state(&self) -> State {
         self.inner.lock().await.state.clone()
     }
 
     /// Every event of the run's own stream so far.
-    pub async fn events(&self) -> Vec<Arc<Event>> {
+    pub(crate) async fn events(&self) -> Vec<Arc<Event>> {
         self.inner.lock().await.events.clone()
     }
 
     /// The sealed stream so far.
-    pub async fn sealed(&self, store: &Store) -> Result<Vec<Event>, Error> {
+    pub(crate) async fn sealed(&self, store: &Store) -> Result<Vec<Event>, Error> {
         Ok(store.all_events(&StreamId::sealed(&self.run)).await?)
     }
 
     /// Hash of the event that scheduled `action`: the same however often the action is performed.
-    pub async fn head_when_scheduled(&self, action: &ActionId) -> Digest {
+    pub(crate) async fn head_when_scheduled(&self, action: &ActionId) -> Digest {
         let inner = self.inner.lock().await;
         let scheduled = |event: &&Arc<Event>| matches!(&event.body, Body::ActionScheduled(known) if known.id == *action);
         inner.events.iter().find(scheduled).map_or(Digest::ZERO, |event| event.hash)

@@ -1,6 +1,4 @@
-//! Who plays the model: a provider with a key, or a script on the LLM twin. Both are reached over HTTP, through Rig.
-
-use std::path::PathBuf;
+//! A model provider that a key is set for.
 
 /// A provider's endpoint. Prints without its key.
 #[derive(Clone)]
@@ -16,11 +14,4 @@ impl std::fmt::Debug for Provider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Provider").field("name", &self.name).field("model", &self.model).finish_non_exhaustive()
     }
-}
-
-#[derive(Clone, Debug)]
-pub enum ModelAccess {
-    Provider(Provider),
-    /// A script file, played by the LLM twin in its provider's own protocol.
-    Script(PathBuf),
 }

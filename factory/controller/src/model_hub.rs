@@ -55,10 +55,10 @@ async fn scripted(
     profile: Option<&str>,
 ) -> Result<ModelHub, Failure> {
     let seed = job.seed.settings.seed;
-    let engine = Engine::new(EngineOptions { seed, ..EngineOptions::default() });
+    let engine = Engine::new(EngineOptions { seed, start_at: job.seed.created_at });
     let space = engine.space("model", seed);
     let config = json!({ "api_key": SCRIPT_KEY, "script": path });
-    let served = space.serve("anthropic", config).await.map_err(Failure::permanent)?;
+    let served = space.serve("anthropic", config).map_err(Failure::permanent)?;
     let base_url = served.base_url.parse().map_err(Failure::permanent)?;
     let model = model.unwrap_or(SCRIPTED_MODEL);
     let config = ProviderConfig::new(agents::Provider::Anthropic, model, Secret::new(SCRIPT_KEY)).at(base_url);

@@ -11,6 +11,7 @@ use std::{
 };
 
 use harness::{Kind, LintContext, Scenario, SubjectConfig, Suite};
+use jiff::Timestamp;
 use located::{Diagnostics, Source};
 use model::{
     event::{
@@ -107,6 +108,7 @@ pub struct Seed {
     pub subject: SubjectConfig,
     pub settings: Settings,
     pub digest: Digest,
+    pub created_at: Timestamp,
     pub(crate) dir: RunDir,
     pub(crate) tree: Tree,
     pub(crate) secrets: Vec<Secret>,
@@ -239,7 +241,7 @@ impl Compiled {
             budget: self.spec.budget,
             settings: serde_json::to_value(StoredSettings { settings, satisfaction: self.spec.satisfaction })
                 .expect("plain data serialises"),
-            created_at: jiff::Timestamp::now(),
+            created_at: Timestamp::now(),
         };
         let mut state = State::new(created.clone());
         let first = settle(&mut state, Body::RunCreated(created));
@@ -340,7 +342,8 @@ impl Seed {
         }
         let secrets = secrets(&holdout);
         let public = public(&spec_source, &visible, &holdout, &dir);
-        Ok(Self { spec, visible, holdout, subject, settings: stored.settings, digest, dir, tree, secrets, public })
+        let (settings, created_at) = (stored.settings, created.created_at);
+        Ok(Self { spec, visible, holdout, subject, settings, digest, created_at, dir, tree, secrets, public })
     }
 
     /// What a holdout is called in the run's own stream.

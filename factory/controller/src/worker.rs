@@ -11,8 +11,7 @@ use std::{
 };
 
 use model::{
-    budget::Spend,
-    event::run::{Action, ActionFinished, ActionStarted, Claimed, Finished, FailureClass, Outcome, Parked},
+    event::run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
     flow::NodeKind,
     id::{ActionId, RunId},
     run::{Progress, Status},
@@ -126,8 +125,10 @@ async fn walk(factory: &Arc<Factory>, lease: &Lease, stop: CancellationToken) ->
             Status::Parked(parked) if running.is_empty() => return Ok(End::Parked(parked.clone())),
             Status::Finished(_) | Status::Parked(_) => {}
             Status::Active => {
-                for open in state.open_actions().filter(|open| !busy.contains(&open.action.id)) {
-                    busy.insert(open.action.id.clone());
+                for open in state.open_actions() {
+                    if !busy.insert(open.action.id.clone()) {
+                        continue;
+                    }
                     let job = Job::new(factory, &journal, &seed, open.action.clone());
                     let started = open.progress != Progress::Scheduled;
                     let id = open.action.id.clone();
@@ -176,9 +177,4 @@ async fn park(job: &Job) -> Result<(), Error> {
         choices.iter().filter_map(|choice| choice.as_str().map(str::to_owned)).collect()
     });
     job.journal.record(Parked { action: id.clone(), question, choices: choices.unwrap_or_default() }).await
-}
-
-/// For performers: a failure that the flow handles.
-pub(crate) fn failed(class: FailureClass, message: impl Into<String>) -> perform::Failure {
-    perform::Failure { class, message: message.into(), spent: Spend::default(), error: None }
 }

@@ -1,11 +1,8 @@
 //! Where things are and which keys there are: the only place of the binary that reads the environment.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::{env, path::PathBuf};
 
-use controller::model_access::{ModelAccess, Provider};
+use controller::model_access::Provider;
 
 /// Everything the command line and the environment say about this machine.
 #[derive(Clone, Debug)]
@@ -69,18 +66,4 @@ pub(crate) fn provider(model: Option<&str>) -> Option<Provider> {
         })
     };
     with_key.or_else(ollama)
-}
-
-/// Who plays the model of a run.
-pub(crate) fn model_access(root: &Path, script: Option<&str>, model: Option<&str>) -> anyhow::Result<ModelAccess> {
-    if let Some(provider) = provider(model) {
-        return Ok(ModelAccess::Provider(provider));
-    }
-    match script {
-        Some(script) => Ok(ModelAccess::Script(root.join(script))),
-        None => anyhow::bail!(
-            "there is no model: no key is set and the spec names no script\n\
-             hint: set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OLLAMA_BASE_URL, or pass --agent 'command …'"
-        ),
-    }
 }

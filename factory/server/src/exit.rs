@@ -3,12 +3,12 @@
 use model::verdict::Verdict;
 
 /// The command line was wrong, or a file that it names has an error.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// The factory's surroundings failed: no database, no sandbox, no model.
-pub const INFRASTRUCTURE: u8 = 5;
+pub(crate) const INFRASTRUCTURE: u8 = 5;
 
 /// `satisfied` 0 · `not satisfied` 1 · budget 3 · needs a person 4 · infrastructure 5 · cancelled 6.
-pub fn of(verdict: Verdict) -> u8 {
+pub(crate) fn of(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Satisfied => 0,
         Verdict::NotSatisfied => 1,

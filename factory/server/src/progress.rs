@@ -14,7 +14,7 @@ use model::{
 
 /// How a line is to be read; the terminal gives it a sign and a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     Good,
     Bad,
     Note,
@@ -24,7 +24,7 @@ pub enum Mark {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     pub mark: Mark,
     pub text: String,
 }
@@ -35,7 +35,7 @@ fn line(mark: Mark, text: impl Into<String>) -> Line {
 
 /// The fold.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     iteration: u32,
     step: String,
     done: u32,
@@ -46,7 +46,7 @@ pub struct Progress {
 
 impl Progress {
     /// Lines that `event` adds.
-    pub fn on(&mut self, event: &Event) -> Vec<Line> {
+    pub(crate) fn on(&mut self, event: &Event) -> Vec<Line> {
         match &event.body {
             Body::RunCreated(created) => opening(created),
             Body::ActionScheduled(action) => {
@@ -127,7 +127,7 @@ impl Progress {
     }
 
     /// One line that changes: where the run is.
-    pub fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         let done = if self.done > 0 { format!(" {}", self.done) } else { String::new() };
         format!("iteration {} · {}{done} · {}", self.iteration, self.step, usd(self.cost_usd_micros))
     }
@@ -204,6 +204,6 @@ fn run_finished(finished: &Finished) -> Line {
 }
 
 /// `$0.0123`: four digits, since a turn often costs less than a cent.
-pub fn usd(micros: u64) -> String {
+pub(crate) fn usd(micros: u64) -> String {
     format!("${:.4}", micros as f64 / 1e6)
 }

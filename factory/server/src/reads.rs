@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use dashboards::reads::{
-    AgentSession, AuditState, BadRow, Error, Phase, Point, Reads, Result, RunPage, RunRow, SpecRow, Trajectory, TrialKey,
+    AgentSession, AuditState, BadRow, Error, Reads, Result, RunPage, RunRow, SpecRow, Trajectory, TrialKey,
 };
 use futures::{StreamExt as _, stream::BoxStream};
 use model::{

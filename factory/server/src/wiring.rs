@@ -34,10 +34,13 @@ pub(crate) async fn factory(config: &Config, provider: Option<Provider>) -> anyh
 
 /// Opens the database alone: for commands that only read.
 pub(crate) async fn store(config: &Config) -> anyhow::Result<Store> {
-    let mut options = store::Options::new(config.home.clone());
-    options.database_url.clone_from(&config.database_url);
-    options.bin_dirs.extend(config.postgres_bin.clone());
-    options.bin_dirs.extend(config.tools.iter().map(|tools| tools.join("usr/lib/postgresql")));
+    let options = store::Options {
+        database_url: config.database_url.clone().map(store::DatabaseUrl),
+        bin_dirs: config.postgres_bin.iter().cloned().collect(),
+        tools_dir: config.tools.clone(),
+        search_path: Some(config.path.clone().into()),
+        ..store::Options::at(&config.home)
+    };
     Ok(Store::open(&options).await?)
 }
 

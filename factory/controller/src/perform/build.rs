@@ -74,12 +74,12 @@ async fn kill(sandbox: Arc<Sandbox>) -> Result<(), Failure> {
 }
 
 async fn task_text(job: &Job, iteration: u32) -> String {
-    let feedback = |event: &Body| match event {
-        Body::FeedbackComposed(feedback) => Some(feedback.text.clone()),
+    let events = job.bodies().await;
+    let feedback = events.iter().rev().find_map(|event| match event {
+        Body::FeedbackComposed(feedback) => Some(&feedback.text),
         _ => None,
-    };
-    let feedback = job.events(feedback).await.pop();
-    task::text(&job.seed.spec, iteration, feedback.as_deref())
+    });
+    task::text(&job.seed.spec, iteration, feedback.map(String::as_str))
 }
 
 async fn check_for_leaks(job: &Job, task: &str, place: &Workspace) -> Result<(), Failure> {
@@ -179,7 +179,7 @@ async fn budget_left(job: &Job) -> Budget {
 }
 
 async fn session_works(job: &Job, task: &str, place: &Workspace, sandbox: &Arc<Sandbox>) -> Result<Worked, Failure> {
-    let events = job.events(|event| Some(event.clone())).await;
+    let events = job.bodies().await;
     let begun = Session::begun_by(&job.action.id, &events).filter(|_| place.resumed);
     if let Some(ended) = begun.as_ref().and_then(|session| ended(&events, session)) {
         return worked(ended);
@@ -225,11 +225,12 @@ async fn command_works(
     place: &Workspace,
     sandbox: &Arc<Sandbox>,
 ) -> Result<Worked, Failure> {
-    let exited = |event: &Body| match event {
+    let events = job.bodies().await;
+    let exited = events.iter().find_map(|event| match event {
         Body::CommandExited(exited) if exited.action == job.action.id => Some(exited.clone()),
         _ => None,
-    };
-    let earlier = if place.resumed { job.events(exited).await.pop() } else { None };
+    });
+    let earlier = exited.filter(|_| place.resumed);
     let exited: CommandExited = match earlier {
         Some(exited) => exited,
         None => {

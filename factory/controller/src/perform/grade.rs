@@ -149,28 +149,28 @@ struct Recorder<'a> {
 impl Recorder<'_> {
     /// Trials of this action that an earlier worker has finished.
     async fn earlier(&self) -> Result<Vec<TrialRecord>, Error> {
-        let mine = |body: &Body| match body {
-            Body::TrialFinished(trial) if trial.action == self.job.action.id => Some(trial.clone()),
-            _ => None,
-        };
-        let told = self.job.events(mine).await;
+        let told = self.mine(self.job.bodies().await);
         let whole = match self.suite {
             Suite::Visible => told,
-            Suite::Holdout => self.sealed_and_told(told, mine).await?,
+            Suite::Holdout => self.sealed_and_told(told).await?,
         };
         let records = whole.into_iter().filter_map(|trial| serde_json::from_value(trial.record?).ok());
         Ok(records.collect())
     }
 
+    fn mine(&self, bodies: impl IntoIterator<Item = Body>) -> Vec<TrialFinished> {
+        let trial = |body| match body {
+            Body::TrialFinished(trial) if trial.action == self.job.action.id => Some(trial),
+            _ => None,
+        };
+        bodies.into_iter().filter_map(trial).collect()
+    }
+
     /// A worker that died between sealing a trial and telling it has left it untold.
-    async fn sealed_and_told(
-        &self,
-        told: Vec<TrialFinished>,
-        mine: impl Fn(&Body) -> Option<TrialFinished>,
-    ) -> Result<Vec<TrialFinished>, Error> {
+    async fn sealed_and_told(&self, told: Vec<TrialFinished>) -> Result<Vec<TrialFinished>, Error> {
         let told: BTreeSet<_> = told.into_iter().map(|trial| (trial.scenario, trial.trial)).collect();
         let sealed = self.job.journal.sealed(&self.job.factory.store).await?;
-        let sealed: Vec<_> = sealed.iter().filter_map(|event| mine(&event.body)).collect();
+        let sealed = self.mine(sealed.into_iter().map(|event| event.body));
         for trial in &sealed {
             let alias = told_name(self.job, self.suite, &trial.scenario);
             if !told.contains(&(alias, trial.trial)) {

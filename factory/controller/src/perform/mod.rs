@@ -110,9 +110,9 @@ impl Job {
         self.journal.record(IncidentOpened { incident, code: "holdout_leak".to_owned(), summary }).await
     }
 
-    /// The run's own events that `pick` wants, in order.
-    pub(crate) async fn events<T>(&self, pick: impl Fn(&Body) -> Option<T>) -> Vec<T> {
-        self.journal.events().await.iter().filter_map(|event| pick(&event.body)).collect()
+    /// The run's own events so far, in order.
+    pub(crate) async fn bodies(&self) -> Vec<Body> {
+        self.journal.events().await.iter().map(|event| event.body.clone()).collect()
     }
 }
 

@@ -21,7 +21,11 @@ pub(super) async fn publish(job: &Job) -> Result<Done, Failure> {
     let Ok(tree) = job.built_tree().await else {
         return Ok(done(json!({ "branch": null, "budget_ended": budget_ended })));
     };
-    let gate = job.events(|event| if let Body::GateEvaluated(gate) = event { Some(gate.clone()) } else { None }).await.pop();
+    let events = job.bodies().await;
+    let gate = events.iter().rev().find_map(|event| match event {
+        Body::GateEvaluated(gate) => Some(gate.clone()),
+        _ => None,
+    });
     let spec = &job.seed.spec;
     let branch = format!("factory/{}/{}", spec.id, job.journal.run());
     let message = message(job, gate.as_ref()).await;

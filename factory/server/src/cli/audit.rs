@@ -28,7 +28,7 @@ pub(crate) struct AuditArguments {
 pub(crate) async fn audit(config: &Config, command: &AuditCommand) -> anyhow::Result<u8> {
     let store = wiring::store(config).await?;
     let (AuditCommand::Verify(arguments) | AuditCommand::Anchor(arguments)) = command;
-    let file = arguments.file.clone().unwrap_or_else(|| config.home.join("anchor.json"));
+    let file = arguments.file.clone().unwrap_or_else(|| store.anchor_path());
     let mut out = std::io::stdout().lock();
     let status = match command {
         AuditCommand::Verify(_) => {
@@ -37,7 +37,16 @@ pub(crate) async fn audit(config: &Config, command: &AuditCommand) -> anyhow::Re
                 serde_json::to_writer(&mut out, &report)?;
                 writeln!(out)?;
             } else {
-                writeln!(out, "{report}")?;
+                match &report.first_bad {
+                    None => {
+                        let anchored = report.anchored_events.map_or_else(
+                            || "no anchor to compare with; write one with `factory audit anchor`".to_owned(),
+                            |events| format!("{events} events agree with the anchor"),
+                        );
+                        writeln!(out, "whole: {} events in {} streams; {anchored}", report.events, report.streams)?;
+                    }
+                    Some(bad) => writeln!(out, "broken: {bad}")?,
+                }
             }
             u8::from(report.first_bad.is_some())
         }
@@ -47,7 +56,7 @@ pub(crate) async fn audit(config: &Config, command: &AuditCommand) -> anyhow::Re
                 serde_json::to_writer(&mut out, &anchored)?;
                 writeln!(out)?;
             } else {
-                writeln!(out, "{} streams anchored in {}", anchored.streams, file.display())?;
+                writeln!(out, "{} events anchored in {}", anchored.events, file.display())?;
             }
             0
         }

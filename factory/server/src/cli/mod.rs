@@ -4,7 +4,7 @@ mod audit;
 mod doctor;
 mod init;
 mod lint;
-mod run;
+pub(crate) mod run;
 mod runs;
 mod up;
 

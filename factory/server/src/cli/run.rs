@@ -108,8 +108,11 @@ pub(crate) async fn resume(config: &Config, arguments: ResumeArguments) -> anyho
     show(factory, &run, &arguments.show).await
 }
 
+/// An open run that is older than this many others is asked for by its id.
+const RUNS_LOOKED_AT: u64 = 100;
+
 async fn newest_open(factory: &Factory) -> anyhow::Result<RunId> {
-    let runs = factory.store.runs(100, None).await?;
+    let runs = factory.store.runs(RUNS_LOOKED_AT, None).await?;
     let open = runs.into_iter().find(|run| run.verdict.is_none());
     open.map(|run| run.run).ok_or_else(|| Wrong("no run is open; start one with `factory run specs/NAME.md`".into()).into())
 }
@@ -121,7 +124,7 @@ async fn show(factory: Arc<Factory>, run: &RunId, show: &Show) -> anyhow::Result
     let stop = CancellationToken::new();
     let interrupted = interrupt(stop.clone());
     let stream = StreamId::run(run);
-    let mut events = factory.store.follow(&stream, 0);
+    let mut events = factory.store.follow(stream.clone(), 0).boxed();
     let mut driving = tokio::spawn(drive(Arc::clone(&factory), run.clone(), stop));
     let mut shown = 0;
     let end = loop {

@@ -10,7 +10,7 @@ use crate::{config::Config, wiring};
 pub(crate) struct RunsArguments {
     /// At most this many.
     #[arg(long, default_value_t = 20)]
-    limit: u32,
+    limit: u64,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -26,7 +26,7 @@ pub(crate) async fn list(config: &Config, arguments: &RunsArguments) -> anyhow::
             writeln!(out)?;
         } else {
             let verdict = run.verdict.map_or("running", model::verdict::Verdict::words);
-            writeln!(out, "{}  {:<22} {:<16} {}", run.run, verdict, run.spec_id, run.created_at)?;
+            writeln!(out, "{}  {:<22} {:<16} {}", run.run, verdict, run.spec, run.created_at)?;
         }
     }
     if runs.is_empty() && !arguments.json {
