@@ -262,4 +262,8 @@ async fn a_wrong_rule_is_refused_when_it_is_written() {
     assert!(serde_json::from_value::<FaultRule>(json!({"operation": CREATE, "kind": "explode"})).is_err());
     assert!(serde_json::from_value::<FaultRule>(json!({"operation": CREATE, "kind": "hang", "frist": 1})).is_err());
     assert!(space.faults("stripe").unwrap().is_empty());
+    (0..256).for_each(|_| space.fault("stripe", rule(json!({"operation": "*", "kind": "hang"}))).unwrap());
+    assert!(refusal(json!({"operation": "*", "kind": "hang"})).contains("256 rules are armed"));
+    space.clear_faults("stripe").unwrap();
+    assert!(space.faults("stripe").unwrap().is_empty());
 }

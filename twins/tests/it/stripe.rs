@@ -139,6 +139,17 @@ async fn a_decline_is_replayed_but_a_validation_error_is_not_kept() {
 }
 
 #[tokio::test]
+async fn a_key_is_forgotten_after_a_day() {
+    let (space, stripe) = shop();
+    let keyed = || stripe.pay("pm_card_visa").header("idempotency-key", "k");
+    let (_, first) = answer(keyed()).await;
+    space.advance_to(space.now() + jiff::SignedDuration::from_hours(24)).unwrap();
+    assert_ne!(answer(keyed()).await.1["id"], first["id"]);
+    let (status, body) = answer(stripe.pay("pm_card_visa").header("idempotency-key", "k".repeat(256))).await;
+    assert_eq!((status, text(&body["error"], "type")), (400, "idempotency_error"));
+}
+
+#[tokio::test]
 async fn lists_page_by_cursor_and_know_whether_there_is_more() {
     let (_space, stripe) = shop();
     for amount in ["101", "102", "103"] {
