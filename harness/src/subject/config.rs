@@ -279,18 +279,26 @@ mod tests {
         )
         .unwrap_err();
         insta::assert_snapshot!(error, @r#"
-        harness.yaml:3:18: nothing defines `prot` before this place
-           |
-         3 | start: { argv: ["{{ prot }}"] }
-           |                  ^^^^^^^^^^^^
-          hint: here are port, data_dir, twins, uid, trial
-
         harness.yaml:2:33: at most 60m is allowed here
            |
          2 | build: { argv: [make], timeout: 2h }
            |                                 ^^
 
-        harness.yaml:4:31: at most 5m is allowed here
+        harness.yaml:3:17: nothing defines `prot` before this place
+           |
+         3 | start: { argv: ["{{ prot }}"] }
+           |                 ^^^^^^^^^^^^
+          hint: here are port, data_dir, twins, uid, trial
+
+        harness.yaml:4:15: `[` is no regular expression: regex parse error:
+            [
+            ^
+        error: unclosed character class
+           |
+         4 | ready: { log: "[", within: 10m }
+           |               ^^^
+
+        harness.yaml:4:28: at most 5m is allowed here
            |
          4 | ready: { log: "[", within: 10m }
            |                            ^^^
