@@ -91,9 +91,9 @@ impl Launcher for Control {
         match self {
             Self::Nop => Ok(Box::new(Fake { url: url(request.port), answering: None })),
             Self::Stub => {
-                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, request.port)).await.map_err(|error| {
-                    LaunchError::Machine { program: "stub".to_owned(), reason: error.to_string() }
-                })?;
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, request.port))
+                    .await
+                    .map_err(|error| LaunchError::Machine { program: "stub".to_owned(), reason: error.to_string() })?;
                 Ok(Box::new(Fake { url: url(request.port), answering: Some(tokio::spawn(answer_all(listener))) }))
             }
         }

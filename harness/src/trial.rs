@@ -18,7 +18,7 @@ use crate::{
     scenario::{Kind, Scenario, Scene},
     step::{Actor, Halt, Outcome, Room, Stage, SubjectSlot},
     subject::{LaunchRequest, PortLease, SubjectConfig},
-    text::{RenderError, Random, Scope},
+    text::{Random, RenderError, Scope},
 };
 
 const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(30);

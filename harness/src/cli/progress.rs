@@ -18,7 +18,8 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(planned: usize, done: usize, lines: Option<JsonLines>) -> Self {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {msg}{elapsed}").expect("a literal template");
+        let style =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {msg}{elapsed}").expect("a literal template");
         // Hidden by itself where standard error is no terminal.
         let bar = ProgressBar::new(planned as u64).with_style(style).with_position(done as u64);
         bar.enable_steady_tick(Duration::from_millis(200));

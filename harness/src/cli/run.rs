@@ -129,7 +129,9 @@ impl RunArgs {
 
     fn plan(&self, suite: Suite, subject: SubjectConfig) -> Result<Plan, Failed> {
         let confidence = self.confidence;
-        let gate = self.target_satisfaction.map_or(Gate::Every { confidence }, |target| Gate::LowerBound { target, confidence });
+        let gate = self
+            .target_satisfaction
+            .map_or(Gate::Every { confidence }, |target| Gate::LowerBound { target, confidence });
         let done = match self.jsonl.as_deref().filter(|path| self.resume && path.exists()) {
             Some(path) => JsonLines::read(path)?,
             None => Vec::new(),

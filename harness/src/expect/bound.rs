@@ -10,7 +10,7 @@ use crate::text::{Node, RenderError, Scope};
 
 /// Limits of a count. May hold templates.
 #[derive(Clone, Debug)]
-pub struct Bound(pub(crate) Node);
+pub(crate) struct Bound(pub(crate) Node);
 
 impl Bound {
     /// What was expected, in words, where `got` is outside; `None` where it is inside.

@@ -54,7 +54,8 @@ fn walk(expected: &Json, got: &Json, mode: Mode, path: &str) -> Option<Mismatch>
 }
 
 fn child(path: &str, key: &str) -> String {
-    let is_plain = key.chars().enumerate().all(|(n, c)| c == '_' || c.is_alphabetic() || (n > 0 && c.is_alphanumeric()));
+    let is_plain =
+        key.chars().enumerate().all(|(n, c)| c == '_' || c.is_alphabetic() || (n > 0 && c.is_alphanumeric()));
     if is_plain && !key.is_empty() { format!("{path}.{key}") } else { format!("{path}['{key}']") }
 }
 
@@ -83,7 +84,10 @@ mod tests {
             "json $.lines[1].n: expected \"2\", got 2"
         );
         assert_eq!(partial(&json!({"line": []}), &got).unwrap(), "json $.line: expected [], got nothing there");
-        assert_eq!(partial(&json!({"lines": {}}), &got).unwrap(), r#"json $.lines: expected {}, got [{"n":1},{"n":2}]"#);
+        assert_eq!(
+            partial(&json!({"lines": {}}), &got).unwrap(),
+            r#"json $.lines: expected {}, got [{"n":1},{"n":2}]"#
+        );
     }
 
     #[test]

@@ -8,12 +8,12 @@ mod status;
 
 use serde_json::Value as Json;
 
-pub use bound::Bound;
+pub(crate) use bound::Bound;
 pub(crate) use difference::{Mode, difference, same};
+pub(crate) use path::{JsonPathText, PathCheck};
+pub(crate) use predicate::Predicates;
 pub(crate) use predicate::compile as compile_regex;
-pub use path::{JsonPathText, PathCheck};
-pub use predicate::{Predicate, Predicates};
-pub use status::StatusRule;
+pub(crate) use status::StatusRule;
 
 /// A longer value is cut in messages; the evidence keeps more of it.
 const SHOWN_BYTES_MAX: usize = 2 * 1024; // a screenful

@@ -15,7 +15,7 @@ use crate::text::{Placed, RenderError, Scope, Text};
 
 /// A path as it is written; may hold templates.
 #[derive(Clone, Debug)]
-pub struct JsonPathText(pub(crate) Text);
+pub(crate) struct JsonPathText(pub(crate) Text);
 
 impl JsonPathText {
     /// What the path finds. A path that can only find one value gives that value; any other gives the array of all.
@@ -77,7 +77,7 @@ impl JsonSchema for JsonPathText {
 
 /// `{path: $.id, matches: "^ord_"}`: predicates on what a path finds.
 #[derive(Clone, Debug)]
-pub struct PathCheck {
+pub(crate) struct PathCheck {
     pub(crate) path: JsonPathText,
     pub(crate) predicates: Predicates,
 }
@@ -159,6 +159,10 @@ mod tests {
         assert!(error("{path: 'items[', exists: true}").contains("a.yaml:1:8: `items[` is no JSONPath"));
         assert!(error("{path: $.a}").contains("checks nothing"));
         assert!(error("{exists: true}").contains("path"));
-        assert!(error("{path: $.a, equal: 1}").contains("unknown predicate `equal`"), "{}", error("{path: $.a, equal: 1}"));
+        assert!(
+            error("{path: $.a, equal: 1}").contains("unknown predicate `equal`"),
+            "{}",
+            error("{path: $.a, equal: 1}")
+        );
     }
 }

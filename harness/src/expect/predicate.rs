@@ -17,7 +17,7 @@ const REGEX_BYTES_MAX: usize = 1 << 20; // compiled size; a hand-written pattern
 
 /// One condition.
 #[derive(Clone, Debug)]
-pub enum Predicate {
+pub(crate) enum Predicate {
     Equals(Node),
     NotEquals(Node),
     /// A text's part, an array's element, or an object's key.
@@ -40,7 +40,7 @@ pub enum Predicate {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TypeName {
+pub(crate) enum TypeName {
     Null,
     Boolean,
     Integer,
@@ -51,13 +51,26 @@ pub enum TypeName {
 }
 
 const NAMES: [&str; 15] = [
-    "equals", "not_equals", "contains", "not_contains", "starts_with", "ends_with", "matches", "exists", "type", "length",
-    "gt", "gte", "lt", "lte", "one_of",
+    "equals",
+    "not_equals",
+    "contains",
+    "not_contains",
+    "starts_with",
+    "ends_with",
+    "matches",
+    "exists",
+    "type",
+    "length",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "one_of",
 ];
 
 /// Conditions that must all hold. Written as a map of predicates, or as a plain value for `equals`.
 #[derive(Clone, Debug, Default)]
-pub struct Predicates(pub(crate) Vec<Predicate>);
+pub(crate) struct Predicates(pub(crate) Vec<Predicate>);
 
 impl Predicates {
     pub(crate) fn is_empty(&self) -> bool {
@@ -75,7 +88,12 @@ impl Predicates {
         Ok(found)
     }
 
-    pub(crate) fn check_text(&self, subject: &str, got: Option<&str>, scope: &Scope) -> Result<Vec<Mismatch>, RenderError> {
+    pub(crate) fn check_text(
+        &self,
+        subject: &str,
+        got: Option<&str>,
+        scope: &Scope,
+    ) -> Result<Vec<Mismatch>, RenderError> {
         self.check(subject, got.map(Json::from).as_ref(), scope)
     }
 

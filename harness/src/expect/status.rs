@@ -10,7 +10,7 @@ use crate::text::{Node, NodeKind};
 
 /// Which statuses are fine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusRule(Vec<Status>);
+pub(crate) struct StatusRule(Vec<Status>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -71,9 +71,11 @@ impl JsonSchema for StatusRule {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let one = || serde_json::json!({ "anyOf": [
+        let one = || {
+            serde_json::json!({ "anyOf": [
             { "type": "integer", "minimum": 100, "maximum": 599 }, { "type": "string", "pattern": "^[1-5](xx|[0-9]{2})$" },
-        ] });
+        ] })
+        };
         json_schema!({ "anyOf": [one(), { "type": "array", "minItems": 1, "items": one() }] })
     }
 }

@@ -93,6 +93,59 @@ mod tests {
 
     #[test]
     fn a_run_is_a_suite_of_cases() {
-        insta::assert_snapshot!(junit(&samples::report()), @"");
+        insta::assert_snapshot!(junit(&samples::report()), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites>
+          <testsuite name="shop" tests="4" failures="2" errors="1" time="5.120">
+            <testcase name="good" classname="The good one" time="2.500">
+              <properties>
+                <property name="satisfied" value="2"/>
+                <property name="valid" value="2"/>
+                <property name="interval_lower" value="0.3424"/>
+                <property name="interval_upper" value="1.0000"/>
+                <property name="requirements" value="R1"/>
+              </properties>
+            </testcase>
+            <testcase name="bad" classname="The bad one" time="2.500">
+              <properties>
+                <property name="satisfied" value="0"/>
+                <property name="valid" value="2"/>
+                <property name="interval_lower" value="0.0000"/>
+                <property name="interval_upper" value="0.6576"/>
+                <property name="requirements" value="R1"/>
+              </properties>
+              <failure message="trial 1, step 2 GET /orders">status: expected 200, got 402
+        json $.a: expected &quot;&lt;b&gt;&quot;, got nothing there</failure>
+              <failure message="trial 2, step 2 GET /orders">status: expected 200, got 402
+        json $.a: expected &quot;&lt;b&gt;&quot;, got nothing there</failure>
+            </testcase>
+            <testcase name="flaky" classname="The flaky one" time="2.500">
+              <properties>
+                <property name="satisfied" value="1"/>
+                <property name="valid" value="2"/>
+                <property name="interval_lower" value="0.0945"/>
+                <property name="interval_upper" value="0.9055"/>
+                <property name="requirements" value="R1"/>
+              </properties>
+              <failure message="flaky: 1 of 2 trials"/>
+              <flakyFailure message="trial 2, step 2 GET /orders">status: expected 200, got 402
+        json $.a: expected &quot;&lt;b&gt;&quot;, got nothing there</flakyFailure>
+            </testcase>
+            <testcase name="broken" classname="The broken one" time="2.500">
+              <properties>
+                <property name="satisfied" value="0"/>
+                <property name="valid" value="0"/>
+                <property name="interval_lower" value="0.0000"/>
+                <property name="interval_upper" value="1.0000"/>
+                <property name="requirements" value="R1"/>
+              </properties>
+              <error message="trial 1, step 2 GET /orders">status: expected 200, got 402
+        json $.a: expected &quot;&lt;b&gt;&quot;, got nothing there</error>
+              <error message="trial 2, step 2 GET /orders">status: expected 200, got 402
+        json $.a: expected &quot;&lt;b&gt;&quot;, got nothing there</error>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
     }
 }

@@ -41,7 +41,9 @@ pub(crate) fn record(scenario: &str, trial: u32, verdict: Verdict) -> TrialRecor
 /// Four scenarios: passing, failing, flaky, and one that was never valid.
 pub(crate) fn report() -> Report {
     let scenario = |slug: &str| {
-        let text = format!("scenario: {slug}\ntitle: The {slug} one\nrequirements: [R1]\nsteps: [{{ http: {{ get: / }}, expect: {{ status: 200 }} }}]\n");
+        let text = format!(
+            "scenario: {slug}\ntitle: The {slug} one\nrequirements: [R1]\nsteps: [{{ http: {{ get: / }}, expect: {{ status: 200 }} }}]\n"
+        );
         Source::new(format!("{slug}.yaml"), text)
     };
     let sources = ["good", "bad", "flaky", "broken"].into_iter().map(scenario).collect();
@@ -57,7 +59,14 @@ pub(crate) fn report() -> Report {
         stop_early: StopEarly::Never,
     };
     use Verdict::{Infra, Satisfied, Unsatisfied};
-    let verdicts = [("good", [Satisfied, Satisfied]), ("bad", [Unsatisfied, Unsatisfied]), ("flaky", [Satisfied, Unsatisfied]), ("broken", [Infra, Infra])];
-    let records = verdicts.into_iter().flat_map(|(slug, pair)| pair.into_iter().zip(1..).map(move |(verdict, n)| record(slug, n, verdict)));
+    let verdicts = [
+        ("good", [Satisfied, Satisfied]),
+        ("bad", [Unsatisfied, Unsatisfied]),
+        ("flaky", [Satisfied, Unsatisfied]),
+        ("broken", [Infra, Infra]),
+    ];
+    let records = verdicts
+        .into_iter()
+        .flat_map(|(slug, pair)| pair.into_iter().zip(1..).map(move |(verdict, n)| record(slug, n, verdict)));
     Report::new(&plan, records.collect(), Duration::from_millis(5120))
 }

@@ -41,19 +41,36 @@ impl Paint {
 pub fn terminal(report: &Report, paint: Paint) -> String {
     let mut out = String::new();
     for scenario in report.scenarios.iter().filter(|scenario| scenario.flake != Flake::StablePass) {
-        let failed = |record: &&TrialRecord| record.scenario == scenario.scenario && record.failure.is_some();
+        let failed =
+            |record: &&TrialRecord| record.scenario == scenario.scenario && record.verdict == Verdict::Unsatisfied;
         line(&mut out, &heading(scenario, paint));
         if let Some(record) = report.records.iter().find(failed) {
             line(&mut out, &failure_text(record));
         }
     }
-    for invalid in &report.invalid {
-        let what = if invalid.verdict == Verdict::Unjudged { "not judged" } else { "not counted" };
-        let text = format!("{} {} trial {}: {}", paint.odd(what), invalid.scenario, invalid.trial, invalid.reason);
-        line(&mut out, &text);
+    for ((scenario, verdict, reason), trials) in &invalid(report) {
+        let what = if *verdict == Verdict::Unjudged { "not judged" } else { "not counted" };
+        line(&mut out, &format!("{} {scenario}, trial {}:", paint.odd(what), trials.join(", ")));
+        line(&mut out, &format!("{}\n", indented(reason)));
     }
     line(&mut out, &summary(report, paint));
     out
+}
+
+type Reason<'a> = (&'a str, Verdict, &'a str);
+
+/// Trials that are not counted, those with one reason together, in the order of their first.
+fn invalid(report: &Report) -> Vec<(Reason<'_>, Vec<String>)> {
+    let mut groups: Vec<(Reason<'_>, Vec<String>)> = Vec::new();
+    for invalid in &report.invalid {
+        let reason = (invalid.scenario.as_str(), invalid.verdict, invalid.reason.as_str());
+        let trial = invalid.trial.to_string();
+        match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, trials)) => trials.push(trial),
+            None => groups.push((reason, vec![trial])),
+        }
+    }
+    groups
 }
 
 /// The failure of one trial, indented, with every expectation that did not hold.
@@ -63,8 +80,11 @@ pub fn failure_text(record: &TrialRecord) -> String {
         0 => failure.name.clone(),
         step => format!("step {step} \"{}\"", failure.name),
     };
-    let body = failure.message.lines().map(|text| format!("    {text}")).collect::<Vec<_>>().join("\n");
-    format!("  trial {}, {place}:\n{body}\n", record.trial)
+    format!("  trial {}, {place}:\n{}\n", record.trial, indented(&failure.message))
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|text| format!("    {text}")).collect::<Vec<_>>().join("\n")
 }
 
 fn heading(scenario: &ScenarioReport, paint: Paint) -> String {
@@ -89,7 +109,8 @@ fn summary(report: &Report, paint: Paint) -> String {
     };
     let mut text = format!("{word}: {} of {} trials", count.satisfied, count.valid);
     if report.executed < report.planned {
-        write!(text, " ({} of {} planned were run)", report.executed, report.planned).expect("a String takes every write");
+        write!(text, " ({} of {} planned were run)", report.executed, report.planned)
+            .expect("a String takes every write");
     }
     if let (Some(satisfaction), Some(bound)) = (report.satisfaction, report.lower_bound) {
         let confidence = report.gate.confidence() * 100.0;
@@ -120,7 +141,24 @@ mod tests {
 
     #[test]
     fn only_what_needs_attention_takes_lines() {
-        insta::assert_snapshot!(terminal(&samples::report(), Paint::Plain), @"");
+        insta::assert_snapshot!(terminal(&samples::report(), Paint::Plain), @r#"
+        failed bad (R1): 0 of 2 trials satisfied
+          trial 1, step 2 "GET /orders":
+            status: expected 200, got 402
+            json $.a: expected "<b>", got nothing there
+
+        flaky flaky (R1): 1 of 2 trials satisfied
+          trial 2, step 2 "GET /orders":
+            status: expected 200, got 402
+            json $.a: expected "<b>", got nothing there
+
+        unknown broken (R1): 0 of 0 trials satisfied
+        not counted broken, trial 1, 2:
+            status: expected 200, got 402
+            json $.a: expected "<b>", got nothing there
+
+        not satisfied: 3 of 6 trials, satisfaction 0.500, at least 0.113 with 95 % confidence, target 0.800; more trials at this rate would not reach it, 4 scenarios, 5.12 s, seed 7
+        "#);
     }
 
     #[test]

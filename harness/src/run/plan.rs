@@ -50,7 +50,9 @@ impl Gate {
     pub(crate) fn is_reached(self, cells: &[Cell]) -> bool {
         let Some(pooled) = stats::pooled(cells) else { return false };
         match self {
-            Self::Every { .. } => cells.iter().all(|cell| cell.count.valid > 0 && cell.count.satisfied == cell.count.valid),
+            Self::Every { .. } => {
+                cells.iter().all(|cell| cell.count.valid > 0 && cell.count.satisfied == cell.count.valid)
+            }
             Self::LowerBound { target, confidence } => {
                 cells.iter().all(|cell| cell.count.valid > 0) && pooled.lower_bound(confidence) >= target
             }

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{StreamExt as _, stream};
 
 use super::{Gate, Observer, Plan, RunError, StopEarly};
 use crate::{
@@ -30,7 +30,7 @@ pub(super) async fn execute(plan: &Plan, actor: Actor<'_>, observer: &dyn Observ
     let open = open(plan, &records);
     let broken_build = if open.is_empty() { None } else { build(plan, actor).await? };
     let broken_build = broken_build.as_ref();
-    let trial = |(scenario, number)| Trial {
+    let trials = open.into_iter().map(|(scenario, number)| Trial {
         suite: plan.suite.kind,
         scenario,
         subject: &plan.subject,
@@ -40,13 +40,10 @@ pub(super) async fn execute(plan: &Plan, actor: Actor<'_>, observer: &dyn Observ
         seed: plan.seed,
         number,
         attempt: 1,
-    };
-    let mut open = open.into_iter();
-    let mut running = FuturesUnordered::new();
-    loop {
-        let free = plan.jobs.max(1) - running.len();
-        running.extend(open.by_ref().take(free).map(|next| attempted(trial(next), broken_build)));
-        let Some(record) = running.next().await else { break };
+    });
+    let futures = trials.map(|trial| attempted(trial, broken_build));
+    let mut running = stream::iter(futures).buffer_unordered(plan.jobs.max(1));
+    while let Some(record) = running.next().await {
         records.push(record.map_err(RunError::Observer)?);
         if plan.stop_early == StopEarly::WhenHopeless && is_hopeless(plan, &records) {
             break;
@@ -61,7 +58,9 @@ fn done(plan: &Plan) -> Vec<TrialRecord> {
     let slugs: HashSet<_> = plan.suite.scenarios.iter().map(|scenario| scenario.slug.as_str()).collect();
     let mut seen = HashSet::new();
     let fits = |record: &&TrialRecord| {
-        record.suite == plan.suite.kind && slugs.contains(record.scenario.as_str()) && (1..=plan.trials).contains(&record.trial)
+        record.suite == plan.suite.kind
+            && slugs.contains(record.scenario.as_str())
+            && (1..=plan.trials).contains(&record.trial)
     };
     plan.done.iter().filter(fits).filter(|record| seen.insert(record.id())).cloned().collect()
 }
@@ -111,7 +110,8 @@ async fn build(plan: &Plan, actor: Actor<'_>) -> Result<Option<Failure>, RunErro
     let (observed, words) = match actor.launcher.exec(request).await {
         Ok(output) if output.exit == Exit::Code(0) => return Ok(None),
         Ok(output) => {
-            let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+            let text =
+                [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
             (output.exit.to_string(), end_of(&text).to_owned())
         }
         Err(error) if error.is_infra() => return Err(error.into()),
@@ -124,7 +124,9 @@ async fn build(plan: &Plan, actor: Actor<'_>) -> Result<Option<Failure>, RunErro
 
 fn end_of(text: &str) -> &str {
     const SHOWN_BYTES_MAX: usize = 4 * 1024; // some fifty lines
-    text.trim_end().get(text.ceil_char_boundary(text.trim_end().len().saturating_sub(SHOWN_BYTES_MAX))..).unwrap_or(text)
+    text.trim_end()
+        .get(text.ceil_char_boundary(text.trim_end().len().saturating_sub(SHOWN_BYTES_MAX))..)
+        .unwrap_or(text)
 }
 
 fn is_hopeless(plan: &Plan, records: &[TrialRecord]) -> bool {

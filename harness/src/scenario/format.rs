@@ -8,8 +8,15 @@ use serde::Deserialize;
 use crate::{
     expect::{Bound, PathCheck, Predicates, StatusRule},
     step::{
-        act::ActFile, capture::CaptureRule, exec::ExecFile, fault::FaultFile, http::HttpFile, judge::JudgeFile,
-        lifecycle::{RestartFile, StartFile, StopFile}, twin::CallsFile, wait::WaitFile,
+        act::ActFile,
+        capture::CaptureRule,
+        exec::ExecFile,
+        fault::FaultFile,
+        http::HttpFile,
+        judge::JudgeFile,
+        lifecycle::{RestartFile, StartFile, StopFile},
+        twin::CallsFile,
+        wait::WaitFile,
     },
     text::{Entries, Node, Period, Placed, Text},
 };

@@ -125,13 +125,16 @@ pub(super) fn lint_together(files: &[(Source, ScenarioFile)], kind: Kind, wrong:
         let slug = file.scenario.as_str();
         if let Some(first) = slugs.insert(slug.to_owned(), source.name()) {
             let message = format!("the scenario `{slug}` stands also in {first}");
-            wrong.push(LintCode::DuplicateScenario.at(source, file.scenario.place, message).hint("give it its own name"));
+            wrong.push(
+                LintCode::DuplicateScenario.at(source, file.scenario.place, message).hint("give it its own name"),
+            );
         }
         if let Some(canary) = &file.canary
             && let Some(first) = canaries.insert(canary.value.clone(), source.name())
         {
             let message = format!("this canary stands also in {first}");
-            wrong.push(LintCode::DuplicateCanary.at(source, canary.place, message).hint("draw a random token per file"));
+            wrong
+                .push(LintCode::DuplicateCanary.at(source, canary.place, message).hint("draw a random token per file"));
         }
         if kind == Kind::Holdout {
             lint_holdout(source, file, wrong);
@@ -189,7 +192,8 @@ fn names<T>(entries: &Entries<T>) -> impl Iterator<Item = &crate::text::Text> {
 }
 
 fn define(source: &Source, name: &crate::text::Text, known: &mut BTreeSet<String>, wrong: &mut Diagnostics) {
-    let is_name = name.chars().enumerate().all(|(n, c)| c == '_' || c.is_ascii_alphabetic() || n > 0 && c.is_ascii_digit());
+    let is_name =
+        name.chars().enumerate().all(|(n, c)| c == '_' || c.is_ascii_alphabetic() || n > 0 && c.is_ascii_digit());
     if !is_name || name.is_empty() || GIVEN.contains(&name.as_str()) {
         let message = format!("`{}` cannot name a value", name.value);
         let hint = format!("use letters, digits and _, and none of {}", GIVEN.join(", "));

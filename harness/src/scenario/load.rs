@@ -60,7 +60,8 @@ impl Suite {
             }
         }
         lint_together(&files, kind, &mut wrong);
-        let lowered = files.into_iter().map(|(source, file)| lower::scenario(source, file, &catalogue, &mut wrong).into());
+        let lowered =
+            files.into_iter().map(|(source, file)| lower::scenario(source, file, &catalogue, &mut wrong).into());
         let scenarios = lowered.collect();
         wrong.0.sort_by(|a, b| (a.source.name(), a.place).cmp(&(b.source.name(), b.place)));
         wrong.or(Self { kind, scenarios })

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use located::{Diagnostics, Place, Source};
 
-use super::{
-    LintCode, Retry, Scenario, Scene, StepFile,
-    format::ScenarioFile,
-};
+use super::{LintCode, Retry, Scenario, Scene, StepFile, format::ScenarioFile};
 use crate::{
     arrange::Catalogue,
     step::{self, Step},

@@ -102,7 +102,9 @@ mod tests {
     fn intervals_match_the_golden_numbers() {
         for (c, n, by_wilson, exact) in GOLDEN {
             let (w, cp) = (wilson(Count::new(c, n), 0.95), clopper_pearson(Count::new(c, n), 0.95));
-            for (got, golden) in [w.lower, w.upper, cp.lower, cp.upper].into_iter().zip(by_wilson.into_iter().chain(exact)) {
+            for (got, golden) in
+                [w.lower, w.upper, cp.lower, cp.upper].into_iter().zip(by_wilson.into_iter().chain(exact))
+            {
                 close(got, golden, 4);
             }
         }

@@ -86,13 +86,26 @@ impl CaptureRule {
     }
 }
 
+/// The only value that makes sense after `status:`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "bool")]
+struct True;
+
+impl TryFrom<bool> for True {
+    type Error = &'static str;
+
+    fn try_from(value: bool) -> Result<Self, Self::Error> {
+        if value { Ok(Self) } else { Err("write `status: true`, or leave it out") }
+    }
+}
+
 /// `{header: etag}`, `{regex: "id=(\\d+)"}`, `{status: true}`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum RuleMap {
     Header(String),
     Regex(Text),
-    Status(bool),
+    Status(True),
 }
 
 impl<'de> Deserialize<'de> for CaptureRule {
@@ -114,7 +127,7 @@ impl<'de> Deserialize<'de> for CaptureRule {
                 Ok(match RuleMap::deserialize(MapAccessDeserializer::new(map))? {
                     RuleMap::Header(name) => CaptureRule::Header(name),
                     RuleMap::Regex(pattern) => CaptureRule::Regex(pattern),
-                    RuleMap::Status(_) => CaptureRule::Status,
+                    RuleMap::Status(True) => CaptureRule::Status,
                 })
             }
         }

@@ -122,7 +122,8 @@ impl Step for Exec {
 impl Exec {
     fn judge(&self, argv: &[String], output: &ExecOutput, stage: &Stage<'_>) -> Result<Outcome, Halt> {
         let scope = &stage.scope;
-        let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let [stdout, stderr] =
+            [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let mut outcome = Outcome { evidence: evidence(argv, output, &stdout, &stderr), ..Outcome::default() };
         let found = &mut outcome.mismatches;
         let wanted = Exit::Code(self.expect.exit.unwrap_or(0));

@@ -200,7 +200,8 @@ impl Http {
         }
         let query: serde_json::Map<_, _> = query.into_iter().map(|(name, value)| (name, value.into())).collect();
         let path = url[url::Position::BeforePath..].to_owned();
-        let shown = json!({ "method": self.method.as_str(), "path": path, "query": query, "headers": written, "body": body });
+        let shown =
+            json!({ "method": self.method.as_str(), "path": path, "query": query, "headers": written, "body": body });
         Ok((request, shown))
     }
 

@@ -82,7 +82,8 @@ impl Step for Judge {
             evidence.add(name, &text);
             shown.insert(name.value.clone(), cut(text, EVIDENCE_BODY_BYTES_MAX).into());
         }
-        let mut outcome = Outcome { evidence: json!({ "criterion": criterion, "evidence": shown }), ..Outcome::default() };
+        let mut outcome =
+            Outcome { evidence: json!({ "criterion": criterion, "evidence": shown }), ..Outcome::default() };
         let Some(ask) = stage.actor.ask else {
             outcome.unjudged = Some("no judge is configured".to_owned());
             return Ok(outcome);

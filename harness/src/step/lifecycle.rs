@@ -112,7 +112,7 @@ impl Step for Lifecycle {
         if let Some(how) = self.stop {
             stage.subject.stop(how).await?;
         }
-        sleep(self.down_for).await;
+        sleep(stage.actor.patience.grant(self.down_for)).await;
         if let Some(readiness) = self.start {
             stage.subject.launch().await?;
             if readiness == Readiness::Awaited {

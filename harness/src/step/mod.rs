@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use located::Place;
 use serde_json::Value as Json;
 
-pub(crate) use stage::{Actor, Room, Stage, SubjectSlot};
+pub(crate) use stage::{Actor, Patience, Room, Stage, SubjectSlot};
 
 use crate::{
     expect::Mismatch,
@@ -128,7 +128,11 @@ fn kinds(file: &StepFile) -> Vec<&'static str> {
 
 /// `calls`, `rule`, `do`, `expect` and `capture` belong to certain kinds.
 fn check_companions(file: &StepFile, kind: &str, place: Place, lower: &mut Lower<'_>) {
-    let pairs = [("calls", file.calls.is_some(), "twin"), ("rule", file.rule.is_some(), "fault"), ("do", file.action.is_some(), "act")];
+    let pairs = [
+        ("calls", file.calls.is_some(), "twin"),
+        ("rule", file.rule.is_some(), "fault"),
+        ("do", file.action.is_some(), "act"),
+    ];
     for (name, is_set, owner) in pairs {
         if is_set && kind != owner {
             lower.refuse(LintCode::StepKind, place, format!("`{name}` belongs to a `{owner}` step"));
@@ -145,7 +149,11 @@ fn check_companions(file: &StepFile, kind: &str, place: Place, lower: &mut Lower
     };
     if let Some(expect) = &file.expect {
         for name in expect.written().filter(|name| !fitting.contains(name)) {
-            let hint = if fitting.is_empty() { "it takes no expectations".to_owned() } else { format!("it has {}", fitting.join(", ")) };
+            let hint = if fitting.is_empty() {
+                "it takes no expectations".to_owned()
+            } else {
+                format!("it has {}", fitting.join(", "))
+            };
             let message = format!("a `{kind}` step has no `{name}` to expect");
             lower.refuse_with(LintCode::BadExpectation, expect.place, message, hint);
         }

@@ -1,6 +1,6 @@
 //! Where the steps of one trial act: its values, its subject, its twins, its judges.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use reqwest::Url;
 
@@ -36,9 +36,27 @@ pub(crate) struct Room {
 /// What every trial of a run shares.
 #[derive(Clone, Copy)]
 pub(crate) struct Actor<'a> {
+    pub(crate) patience: Patience,
     pub(crate) http: &'a reqwest::Client,
     pub(crate) launcher: &'a dyn Launcher,
     pub(crate) ask: Option<&'a dyn judges::Ask>,
+}
+
+/// Whether time may make something better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Real,
+    /// The subject is a control: it will never do what it does not do at once.
+    None,
+}
+
+impl Patience {
+    pub(crate) fn grant(self, wished: Duration) -> Duration {
+        match self {
+            Self::Real => wished,
+            Self::None => Duration::ZERO,
+        }
+    }
 }
 
 /// The subject of a trial, which a story may stop and start.
@@ -75,7 +93,9 @@ impl<'a> SubjectSlot<'a> {
     pub(crate) async fn wait_ready(&mut self) -> Result<(), Halt> {
         let (Some(running), Some(request)) = (&mut self.running, &self.request) else { return Ok(()) };
         let log = request.log.clone();
-        let Err(not_ready) = wait_ready(running.as_mut(), self.ready, self.actor.http, &log).await else { return Ok(()) };
+        let Err(not_ready) = wait_ready(running.as_mut(), self.ready, self.actor.http, &log).await else {
+            return Ok(());
+        };
         // Closed first, so that the last words are in the log.
         self.close().await;
         let observed = match tail(&log).trim() {

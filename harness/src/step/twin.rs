@@ -101,7 +101,7 @@ impl Step for TwinLook {
     }
 
     async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
-        let deadline = Instant::now() + self.within;
+        let deadline = Instant::now() + stage.actor.patience.grant(self.within);
         loop {
             let outcome = self.look(stage)?;
             if outcome.mismatches.is_empty() || Instant::now() >= deadline {
@@ -146,7 +146,8 @@ impl TwinLook {
 
     fn words(&self) -> String {
         let operation = self.operation.as_ref().map_or("any operation", |operation| operation.as_str());
-        let conditions = self.matching.iter().map(|(path, node)| format!(" where {} = {}", path.written(), shown(&node.written())));
+        let conditions =
+            self.matching.iter().map(|(path, node)| format!(" where {} = {}", path.written(), shown(&node.written())));
         format!("{} {operation}{}", self.twin.value, conditions.collect::<String>())
     }
 

@@ -39,8 +39,8 @@ impl Step for Wait {
         format!("wait {}", Period(self.0))
     }
 
-    async fn run(&self, _: &mut Stage<'_>) -> Result<Outcome, Halt> {
-        tokio::time::sleep(self.0).await;
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
+        tokio::time::sleep(stage.actor.patience.grant(self.0)).await;
         Ok(Outcome::default())
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
+    arrange::check_config,
     expect::compile_regex,
     text::{Entries, Node, Period, Placed, Text, check_node, check_text},
 };
@@ -14,6 +15,7 @@ use crate::{
 const FILE: &str = "harness.yaml";
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const READY_WITHIN_MAX: Duration = Duration::from_mins(5);
+const ELSEWHERE_WITHIN: Duration = Duration::from_secs(2); // what runs already needs no time to start
 const BUILD_TIMEOUT: Duration = Duration::from_mins(5);
 const BUILD_TIMEOUT_MAX: Duration = Duration::from_hours(1);
 
@@ -21,45 +23,47 @@ const BUILD_TIMEOUT_MAX: Duration = Duration::from_hours(1);
 #[derive(Clone, Debug)]
 pub struct SubjectConfig {
     pub name: String,
-    pub build: Option<Build>,
+    pub(crate) build: Option<Build>,
     /// `None` for a subject that is only commands (`exec` steps).
-    pub start: Option<Start>,
-    pub ready: ReadyCheck,
+    pub(crate) start: Option<Start>,
+    pub(crate) ready: ReadyCheck,
     /// The twins that a trial is given, each with its own configuration.
-    pub twins: Entries<Node>,
+    pub(crate) twins: Entries<Node>,
     /// Where scenarios are by default, relative to the tree.
     pub scenarios: Vec<String>,
-    pub env_allow: Vec<String>,
+    pub(crate) env_allow: Vec<String>,
     pub(crate) source: Source,
 }
 
 #[derive(Clone, Debug)]
-pub struct Build {
-    pub argv: Vec<String>,
-    pub timeout: Duration,
+pub(crate) struct Build {
+    pub(crate) argv: Vec<String>,
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Clone, Debug)]
-pub struct Start {
-    pub argv: Vec<Text>,
-    pub env: Entries<Text>,
+pub(crate) struct Start {
+    pub(crate) argv: Vec<Text>,
+    pub(crate) env: Entries<Text>,
 }
 
 /// How it is known that the subject can be used.
 #[derive(Clone, Debug)]
-pub struct ReadyCheck {
-    pub sign: ReadySign,
-    pub within: Duration,
+pub(crate) struct ReadyCheck {
+    pub(crate) sign: ReadySign,
+    pub(crate) within: Duration,
 }
 
 #[derive(Clone, Debug)]
-pub enum ReadySign {
+pub(crate) enum ReadySign {
     /// A path that answers 2xx.
     Http(String),
     /// The port takes connections.
     Tcp,
     /// A line of the log.
     Log(regex::Regex),
+    /// It is never waited for.
+    Nothing,
 }
 
 impl SubjectConfig {
@@ -78,6 +82,7 @@ impl SubjectConfig {
         let mut wrong = Diagnostics::default();
         file.check(&source, &mut wrong);
         let ready = file.ready.as_ref().map_or_else(ReadyCheck::tcp, |ready| ready.lower(&source, &mut wrong));
+        wrong.0.sort_by_key(|diagnostic| diagnostic.place);
         wrong.or(Self {
             name: file.subject,
             build: file.build.map(|build| Build {
@@ -99,7 +104,7 @@ impl SubjectConfig {
             name: name.to_owned(),
             build: None,
             start: Some(Start { argv: Vec::new(), env: Entries::default() }),
-            ready: ReadyCheck::tcp(),
+            ready: ReadyCheck { sign: ReadySign::Tcp, within: ELSEWHERE_WITHIN },
             twins: Entries::default(),
             scenarios: vec!["scenarios".to_owned()],
             env_allow: Vec::new(),
@@ -107,7 +112,14 @@ impl SubjectConfig {
         }
     }
 
-    pub(crate) fn twin_names(&self) -> BTreeSet<&str> {
+    /// The same subject, to be played by a control: nothing is built and nothing is waited for.
+    pub(crate) fn without_build_and_ready(&self) -> Self {
+        let ready = ReadyCheck { sign: ReadySign::Nothing, within: Duration::ZERO };
+        Self { build: None, ready, ..self.clone() }
+    }
+
+    /// The twins that every trial is given.
+    pub fn twin_names(&self) -> BTreeSet<&str> {
         self.twins.iter().map(|(name, _)| name.as_str()).collect()
     }
 }
@@ -187,7 +199,15 @@ impl File {
             let texts = start.argv.iter().chain(start.env.iter().map(|(_, value)| value));
             found.extend(texts.filter_map(|text| check_text(text, text.place, &known).err()));
         }
-        self.twins.iter().for_each(|(_, config)| check_node(config, &known, &mut found));
+        for (name, config) in self.twins.iter() {
+            check_node(config, &known, &mut found);
+            let written = config.written();
+            if !written.to_string().contains("{{")
+                && let Err(message) = check_config(name, written)
+            {
+                wrong.push(source.diagnostic(name.place, message));
+            }
+        }
         let hint = format!("here are {}", names.join(", "));
         wrong.extend(found.into_iter().map(|error| source.diagnostic(error.place, error.message).hint(&hint)));
         let timeout = self.build.as_ref().and_then(|build| build.timeout.as_ref());
@@ -210,7 +230,9 @@ impl Placed<ReadyFile> {
                 }
             },
             _ => {
-                wrong.push(source.diagnostic(self.place, "give exactly one of `http: /path`, `tcp: true` and `log: regex`"));
+                wrong.push(
+                    source.diagnostic(self.place, "give exactly one of `http: /path`, `tcp: true` and `log: regex`"),
+                );
                 ReadySign::Tcp
             }
         };
@@ -257,18 +279,26 @@ mod tests {
         )
         .unwrap_err();
         insta::assert_snapshot!(error, @r#"
-        harness.yaml:3:18: nothing defines `prot` before this place
-           |
-         3 | start: { argv: ["{{ prot }}"] }
-           |                  ^^^^^^^^^^^^
-          hint: here are port, data_dir, twins, uid, trial
-
         harness.yaml:2:33: at most 60m is allowed here
            |
          2 | build: { argv: [make], timeout: 2h }
            |                                 ^^
 
-        harness.yaml:4:31: at most 5m is allowed here
+        harness.yaml:3:17: nothing defines `prot` before this place
+           |
+         3 | start: { argv: ["{{ prot }}"] }
+           |                 ^^^^^^^^^^^^
+          hint: here are port, data_dir, twins, uid, trial
+
+        harness.yaml:4:15: `[` is no regular expression: regex parse error:
+            [
+            ^
+        error: unclosed character class
+           |
+         4 | ready: { log: "[", within: 10m }
+           |               ^^^
+
+        harness.yaml:4:28: at most 5m is allowed here
            |
          4 | ready: { log: "[", within: 10m }
            |                            ^^^

@@ -12,14 +12,12 @@ mod process;
 mod ready;
 mod url;
 
-pub use config::{Build, ReadyCheck, Start, SubjectConfig};
-pub use launcher::{
-    ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal,
-};
+pub use config::SubjectConfig;
+pub use launcher::{ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal};
 pub use process::ProcessLauncher;
 pub use url::UrlLauncher;
 
-pub(crate) use config::schema as config_schema;
+pub(crate) use config::{ReadyCheck, schema as config_schema};
 pub(crate) use log::tail;
 pub(crate) use ports::PortLease;
-pub(crate) use ready::{NotReady, root_cause, wait_ready};
+pub(crate) use ready::{root_cause, wait_ready};

@@ -22,10 +22,12 @@ impl PortLease {
     pub(crate) fn take() -> Option<Self> {
         let start: u16 = rand::random_range(0..COUNT);
         let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..COUNT).map(|n| FIRST + (start + n) % COUNT).find(|port| !taken.contains(port) && is_free(*port)).map(|port| {
-            taken.insert(port);
-            Self(port)
-        })
+        (0..COUNT).map(|n| FIRST + (start + n) % COUNT).find(|port| !taken.contains(port) && is_free(*port)).map(
+            |port| {
+                taken.insert(port);
+                Self(port)
+            },
+        )
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -38,7 +38,13 @@ impl ProcessLauncher {
         Self { host_env: host_env.into_iter().collect() }
     }
 
-    fn command(&self, argv: &[String], cwd: &Path, allow: &[String], env: &BTreeMap<String, String>) -> Option<Command> {
+    fn command(
+        &self,
+        argv: &[String],
+        cwd: &Path,
+        allow: &[String],
+        env: &BTreeMap<String, String>,
+    ) -> Option<Command> {
         let (program, arguments) = argv.split_first()?;
         let mut command = Command::new(program_path(program, cwd));
         let passed = PASSED.into_iter().chain(allow.iter().map(String::as_str));

@@ -30,6 +30,9 @@ pub(crate) async fn wait_ready(
     let deadline = Instant::now() + check.within;
     let expected = format!("{} within {} ms", check.sign.words(), check.within.as_millis());
     let mut pause = PROBE_EVERY_MIN;
+    if matches!(check.sign, ReadySign::Nothing) {
+        return Ok(());
+    }
     loop {
         if let Some(exit) = running.try_exit() {
             return Err(NotReady { expected, observed: format!("the subject ended early with {exit}") });
@@ -66,6 +69,7 @@ async fn probe(base: &Url, sign: &ReadySign, http: &reqwest::Client, log: &Path)
             let found = pattern.is_match(&log::whole(log));
             if found { Ok(()) } else { Err("no such line in the log".to_owned()) }
         }
+        ReadySign::Nothing => Ok(()),
     }
 }
 
@@ -84,6 +88,7 @@ impl ReadySign {
             Self::Http(path) => format!("`GET {path}` to answer 2xx"),
             Self::Tcp => "the port to take connections".to_owned(),
             Self::Log(pattern) => format!("the log to match `{pattern}`"),
+            Self::Nothing => "nothing".to_owned(),
         }
     }
 }

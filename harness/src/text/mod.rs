@@ -7,8 +7,8 @@ mod placed;
 mod random;
 mod template;
 
-pub use node::{Node, NodeKind};
-pub use period::Period;
-pub use placed::{Entries, Placed, Text};
+pub(crate) use node::{Node, NodeKind};
+pub(crate) use period::Period;
+pub(crate) use placed::{Entries, Placed, Text};
 pub(crate) use random::Random;
 pub(crate) use template::{RenderError, Scope, check_node, check_text};

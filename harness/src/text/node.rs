@@ -12,13 +12,13 @@ use serde_json::{Number, Value as Json};
 
 /// A value that may hold templates in its strings.
 #[derive(Clone, Debug)]
-pub struct Node {
-    pub place: Place,
-    pub kind: NodeKind,
+pub(crate) struct Node {
+    pub(crate) place: Place,
+    pub(crate) kind: NodeKind,
 }
 
 #[derive(Clone, Debug)]
-pub enum NodeKind {
+pub(crate) enum NodeKind {
     Null,
     Bool(bool),
     Number(Number),
@@ -29,7 +29,7 @@ pub enum NodeKind {
 
 impl Node {
     /// The value with its strings as they were written: templates stay templates.
-    pub fn written(&self) -> Json {
+    pub(crate) fn written(&self) -> Json {
         match &self.kind {
             NodeKind::Null => Json::Null,
             NodeKind::Bool(value) => Json::Bool(*value),
@@ -41,12 +41,12 @@ impl Node {
     }
 
     /// The entry of a map.
-    pub fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let NodeKind::Map(entries) = &self.kind else { return None };
         entries.iter().find_map(|(name, node)| (name == key).then_some(node))
     }
 
-    pub fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         let NodeKind::Text(text) = &self.kind else { return None };
         Some(text)
     }

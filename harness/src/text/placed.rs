@@ -11,13 +11,13 @@ use serde::{
 
 /// A value and its place. Reads like the value itself.
 #[derive(Clone, Debug)]
-pub struct Placed<T> {
-    pub value: T,
-    pub place: Place,
+pub(crate) struct Placed<T> {
+    pub(crate) value: T,
+    pub(crate) place: Place,
 }
 
 /// A string that may hold `{{ … }}`.
-pub type Text = Placed<String>;
+pub(crate) type Text = Placed<String>;
 
 impl<T> Deref for Placed<T> {
     type Target = T;
@@ -50,7 +50,7 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
 
 /// A map in the order in which it was written.
 #[derive(Clone, Debug)]
-pub struct Entries<T>(pub Vec<(Text, T)>);
+pub(crate) struct Entries<T>(pub(crate) Vec<(Text, T)>);
 
 impl<T> Default for Entries<T> {
     fn default() -> Self {
@@ -59,11 +59,11 @@ impl<T> Default for Entries<T> {
 }
 
 impl<T> Entries<T> {
-    pub fn iter(&self) -> impl Iterator<Item = &(Text, T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Text, T)> {
         self.0.iter()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -121,7 +121,8 @@ fn lone_expression(text: &str) -> Option<&str> {
 }
 
 fn refused(place: Place, error: &minijinja::Error) -> RenderError {
-    let message = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    let message =
+        error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     RenderError { place, message }
 }
 
@@ -157,7 +158,9 @@ mod tests {
 
     #[test]
     fn an_undefined_name_points_at_its_place() {
-        for yaml in ["a: 1\nb: [x, '{{ nobody }}']", "a: 1\nb: [x, 'n {{ nobody }}']", "a: 1\nb: [x, '{{ order.none }}']"] {
+        for yaml in
+            ["a: 1\nb: [x, '{{ nobody }}']", "a: 1\nb: [x, 'n {{ nobody }}']", "a: 1\nb: [x, '{{ order.none }}']"]
+        {
             let error = filled(yaml, &scope()).unwrap_err();
             assert_eq!((error.place.line, error.place.column), (2, 8), "{error:?}");
         }
@@ -175,7 +178,8 @@ mod tests {
 
     #[test]
     fn an_endless_template_ends() {
-        let error = filled("'{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}'", &scope());
+        let error =
+            filled("'{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}'", &scope());
         assert!(error.unwrap_err().message.contains("fuel"));
     }
 
