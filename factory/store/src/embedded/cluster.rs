@@ -36,10 +36,18 @@ const PORT: u16 = 5432; // part of the socket's name; nothing listens on a port
 const SOCKET_PATH_BYTES_MAX: usize = 103; // sun_path is 104 bytes on macOS and 108 on Linux, with a closing zero
 const SOCKET_NAME: &str = ".s.PGSQL.5432";
 
+/// Exists while a server is being started.
+const STARTING: &str = "starting";
+
 /// Stops the server once no process holds `alive` any more, and holds it until that is done. The server is known by
-/// its working folder: its number may have gone to a stranger.
+/// its working folder: its number may have gone to a stranger. Who was killed in the middle of a start leaves a server
+/// that has no pid file yet.
 const WATCHDOG: &str = r#"
 exec flock --exclusive "$1/alive" sh -c '
+    tries=50
+    while [ -e "$1/starting" ] && [ ! -e "$1/data/postmaster.pid" ] && [ $tries -gt 0 ]; do
+        sleep 0.1; tries=$((tries - 1))
+    done
     pid=$(head -n 1 "$1/data/postmaster.pid") || exit 0
     [ /proc/$pid/cwd -ef "$1/data" ] || exit 0
     kill -INT "$pid"
@@ -101,9 +109,15 @@ impl Cluster {
         if matches!(postmaster::settled(&data), State::Ready(_)) {
             return Ok(());
         }
-        let pid = postmaster::start(&data, &home.join("server.log"), binaries, identity)?;
-        tracing::debug!(pid = pid.as_raw_nonzero(), data = %data.display(), "private Postgres started");
+        postmaster::wait_for_orphans(&data);
+        let starting = home.join(STARTING);
+        File::create(&starting).map_err(during(format!("create {}", starting.display())))?;
+        // Before the server, so that there is no moment in which nobody would stop it.
         watch(home);
+        let started = postmaster::start(&data, &home.join("server.log"), binaries, identity);
+        fs::remove_file(&starting).map_err(during(format!("remove {}", starting.display())))?;
+        let pid = started?;
+        tracing::debug!(pid = pid.as_raw_nonzero(), data = %data.display(), "private Postgres started");
         Ok(())
     }
 

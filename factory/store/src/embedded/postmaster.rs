@@ -79,7 +79,6 @@ fn pid_of(text: &str) -> Option<Pid> {
 
 /// Starts the server and waits until it answers.
 pub(super) fn start(data: &Path, log_path: &Path, binaries: &Binaries, identity: &Identity) -> Result<Pid, Error> {
-    wait_for_orphans(data);
     let log = open_log(log_path)?;
     let quoted_from = log.metadata().map_err(during("look at the server's log"))?.len();
     let mut command = identity.command_on(data, binaries, "postgres", &[])?;
@@ -153,7 +152,7 @@ pub(super) fn stop(data: &Path) {
 }
 
 /// After `kill -9` of the server its children live on for a moment and hold its memory; a start would be refused.
-fn wait_for_orphans(data: &Path) {
+pub(super) fn wait_for_orphans(data: &Path) {
     if !wait_while(STOP_TIMEOUT, || !servers_on(data).is_empty()) {
         tracing::warn!("processes of a killed Postgres are still alive");
     }
