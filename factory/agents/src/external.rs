@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -72,16 +71,16 @@ impl ExternalAgent {
     async fn supervise(&self, journal: &dyn Journal, control: &Control) -> Result<Option<Finished>, ExternalError> {
         let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
         let printing = self.print(journal, receiver);
+        // An event that cannot be stored ends the command too: nothing it does would be on record.
         let running = async {
-            let (finished, printed) = tokio::join!(self.runner.run(self.command(), sender), printing);
-            printed?;
-            Ok(Some(finished?))
+            let command = async { Ok::<_, ExternalError>(self.runner.run(self.command(), sender).await?) };
+            let printing = async { Ok(printing.await?) };
+            tokio::try_join!(command, printing)
         };
-        let mut running = pin!(running);
         tokio::select! {
             biased;
             () = control.cancelled().cancelled() => Ok(None),
-            outcome = &mut running => outcome,
+            outcome = running => outcome.map(|(finished, ())| Some(finished)),
         }
     }
 

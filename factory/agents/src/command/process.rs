@@ -13,8 +13,8 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::Child,
     sync::mpsc,
-    task::JoinHandle,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Command, CommandRunner, Exit, Finished, OutputChunk, RunnerError};
 
@@ -33,23 +33,21 @@ impl CommandRunner for ProcessRunner {
         let mut child = spawn(&command)?;
         let group = Group::of(&child);
         let stdin = child.stdin.take();
-        let input = tokio::spawn(async move {
+        let input = AbortOnDropHandle::new(tokio::spawn(async move {
             // A command that reads nothing closes the pipe: that is its right.
             if let Some(mut stdin) = stdin {
                 stdin.write_all(&command.stdin).await.ok();
             }
-        });
+        }));
         let readers = [
             pump(child.stdout.take(), OutputStream::Stdout, output.clone()),
             pump(child.stderr.take(), OutputStream::Stderr, output),
         ];
         let exit = exit(&mut child, &group, command.timeout).await;
-        drop(group);
-        input.abort();
-        for mut reader in readers {
-            if tokio::time::timeout(PIPE_GRACE, &mut reader).await.is_err() {
-                reader.abort();
-            }
+        drop((group, input));
+        for reader in readers {
+            // What is not read by then is held by somebody else.
+            tokio::time::timeout(PIPE_GRACE, reader).await.ok();
         }
         Ok(Finished { exit: exit?, duration: started.elapsed() })
     }
@@ -94,8 +92,8 @@ fn pump(
     from: Option<impl AsyncRead + Unpin + Send + 'static>,
     stream: OutputStream,
     to: mpsc::Sender<OutputChunk>,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
+) -> AbortOnDropHandle<()> {
+    let reading = tokio::spawn(async move {
         let Some(mut from) = from else { return };
         let mut buffer = vec![0; CHUNK_BYTES_MAX];
         let mut read = true;
@@ -109,7 +107,8 @@ fn pump(
                 }
             };
         }
-    })
+    });
+    AbortOnDropHandle::new(reading)
 }
 
 /// Kills the group when it goes out of scope, so that no path, not even a dropped future, leaves a process behind.

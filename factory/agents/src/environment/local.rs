@@ -42,7 +42,11 @@ impl LocalEnvironment {
         let tree = Arc::clone(&self.tree);
         match tokio::task::spawn_blocking(move || work(&tree)).await {
             Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime shuts down: nobody will ask for the answer.
+                Err(_) => std::future::pending().await,
+            },
         }
     }
 }

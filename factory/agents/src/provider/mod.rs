@@ -105,9 +105,9 @@ fn retry_base_ms() -> u64 {
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
     Anthropic,
-    /// OpenAI's Responses API.
+    /// The Responses API.
     Openai,
-    /// Chat Completions: OpenAI's, and any compatible server.
+    /// Chat Completions, of any server that is compatible.
     OpenaiChat,
     Gemini,
     Ollama,

@@ -135,16 +135,15 @@ pub(super) fn blocks(response: &CompletionResponse) -> Vec<Block> {
     blocks
 }
 
+/// `None` where the provider has nothing to get back.
 fn opaque(origin: &Origin, content: &AssistantContent) -> Option<Value> {
-    content.native_item().or_else(|| match content {
-        AssistantContent::Opaque(opaque) => Some(&opaque.item),
-        _ => None,
-    })?;
-    serde_json::to_value(RigOpaque { origin: origin.clone(), content: content.clone() }).ok()
+    let returned = content.native_item().is_some() || matches!(content, AssistantContent::Opaque(_));
+    let opaque = || RigOpaque { origin: origin.clone(), content: content.clone() };
+    returned.then(opaque).and_then(|opaque| serde_json::to_value(opaque).ok())
 }
 
 /// Whether a text or a call must go back as the very item that came. Gemini signs the part that a thought led to, not
-/// the thought, and refuses a history without it; OpenAI takes a reasoning item only with the item that followed it.
+/// the thought, and refuses a history without it; `OpenAI` takes a reasoning item only with the item that followed it.
 fn must_return(api: &str, before: Option<&AssistantContent>, content: &AssistantContent) -> bool {
     if !matches!(content, AssistantContent::Text(_) | AssistantContent::ToolCall(_)) {
         return false;

@@ -7,7 +7,7 @@ use model::{
 };
 use rig_core::{
     DynModel,
-    completion::{CompletionRequest, CompletionResponse, OnUnsupported, Usage},
+    completion::{CompletionRequest, CompletionResponse, OnUnsupported, Usage, message::EmptyToolName},
     error::ProviderError,
     operation::Completion,
     streaming::{Item, StreamEvent},
@@ -132,7 +132,8 @@ impl RigService {
         request: TurnRequest<'_>,
         on_delta: &mut (dyn FnMut(Delta<'_>) + Send),
     ) -> Result<CompletionResponse, ProviderError> {
-        let mut stream = self.model.stream(self.rig_request(request)?)?;
+        let request = self.rig_request(request).map_err(ProviderError::request)?;
+        let mut stream = self.model.stream(request)?;
         while let Some(item) = stream.next().await {
             match item? {
                 Item::Event(StreamEvent::Text { text, .. }) => on_delta(Delta::Text(&text)),
@@ -147,13 +148,13 @@ impl RigService {
         stream.finish().await
     }
 
-    fn rig_request(&self, request: TurnRequest<'_>) -> Result<CompletionRequest, ProviderError> {
+    fn rig_request(&self, request: TurnRequest<'_>) -> Result<CompletionRequest, EmptyToolName> {
         let mut rig = CompletionRequest::new("");
         if self.config.provider == Provider::Openai {
             rig = rig.additional_params(json!({"store": false}));
         }
         rig.chat_history = rig_messages::rig_history(request.system, request.history);
-        let tools = rig_messages::rig_tools(request.tools).map_err(ProviderError::request)?;
+        let tools = rig_messages::rig_tools(request.tools)?;
         let rig = rig
             .max_tokens(self.config.max_tokens)
             .temperature(self.config.temperature)

@@ -135,7 +135,7 @@ impl Session {
                 Step::TellTask => self.tell(journal, Origin::Task, self.task.clone()).await?,
                 Step::CallTools => self.call_tools(journal, &halt).await?,
                 Step::Ask => self.ask_or_end(journal, control, &halt).await?,
-                Step::Settle => self.settle(journal, control, &halt).await?,
+                Step::Settle => self.settle(journal, control).await?,
                 Step::Ended(ended) => return Ok(ended.clone()),
             }
         }
@@ -186,15 +186,12 @@ impl Session {
         (self.transcript.turns() >= self.config.turns_max).then_some(EndReason::TurnLimit)
     }
 
-    /// After a reply without tool calls: is that the end?
-    async fn settle(&mut self, journal: &dyn Journal, control: &Control, halt: &Halt<'_>) -> Result<(), SessionError> {
+    /// After a reply without tool calls: is that the end? What is answered counts, also when a limit was reached meanwhile.
+    async fn settle(&mut self, journal: &dyn Journal, control: &Control) -> Result<(), SessionError> {
         let reply = self.transcript.last_reply();
         let (stop, empty, text) = (reply.stop, reply.text.trim().is_empty(), reply.text.clone());
         if stop == Stop::Refusal {
             return self.end(journal, EndReason::Refused, text).await;
-        }
-        if let Some(reason) = halt.reason() {
-            return self.end(journal, reason, text).await;
         }
         if let Some(text) = control.next_steer() {
             return self.tell(journal, Origin::Steer, text).await;

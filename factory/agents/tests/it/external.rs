@@ -83,3 +83,13 @@ async fn cancelling_ends_the_command() {
     });
     assert_eq!(exited.unwrap().status, "cancelled");
 }
+
+#[tokio::test]
+async fn a_command_whose_output_cannot_be_recorded_is_ended() {
+    let workspace = Workspace::new();
+    let journal = Memory { fail_after: Some(1), ..Memory::default() };
+    let agent = agent(&workspace, "echo up; sleep 600", Duration::from_secs(600));
+    let ended = tokio::time::timeout(Duration::from_secs(20), agent.run(&journal, &Control::default())).await;
+    let error = ended.expect("the command still runs").unwrap_err().to_string();
+    assert_eq!(error, "record an event of the session: the lease is lost");
+}

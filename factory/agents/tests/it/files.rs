@@ -1,6 +1,6 @@
 //! No path leaves the workspace, whatever it is made of.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use agents::environment::{FileError, GlobQuery, GrepQuery, Tree, WorkspacePath, Written};
 
@@ -84,6 +84,18 @@ fn a_write_keeps_the_mode_and_leaves_nothing_beside_the_file() {
     let mode = std::fs::metadata(workspace.path().join("run.sh")).unwrap().permissions().mode();
     assert_eq!((workspace.text("run.sh").as_str(), mode & 0o777), ("new", 0o755));
     assert_eq!(std::fs::read_dir(workspace.path()).unwrap().count(), 1);
+}
+
+/// A sandbox's tree belongs to the sandbox's user, also where root writes into it.
+#[test]
+fn what_is_written_belongs_to_the_owner_of_the_folder() {
+    let workspace = Workspace::new();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(workspace.path(), Some(12_345), Some(12_345)).unwrap();
+    }
+    tree(&workspace).write(&path("new/file.txt"), b"x").unwrap();
+    let owner = |path: &str| std::fs::metadata(workspace.path().join(path)).unwrap().uid();
+    assert_eq!((owner("new"), owner("new/file.txt")), (owner("."), owner(".")));
 }
 
 #[test]
