@@ -160,8 +160,9 @@ setup_enter_environment() {
     setup_file=$setup_tools_dir/env
     setup_wanted=$(setup_environment)
     if [ "$setup_wanted" != "$(cat "$setup_file" 2>/dev/null)" ]; then
-        printf '%s\n' "$setup_wanted" >"$setup_file.$$"
-        mv -f "$setup_file.$$" "$setup_file"
+        setup_new=$(mktemp "$setup_file.XXXXXX")
+        printf '%s\n' "$setup_wanted" >"$setup_new"
+        mv -f "$setup_new" "$setup_file"
     fi
     # shellcheck source=/dev/null
     . "$setup_file"
