@@ -75,6 +75,7 @@ unpack() {
     for archive in "$work"/archives/*.deb; do
         dpkg-deb --fsys-tarfile "$archive" | tar -x --no-same-owner --keep-directory-symlink -C "$staging"
     done
+    rm -rf "$staging"/usr/share/doc "$staging"/usr/share/man "$staging"/usr/share/locale # 40 MB
     # Postgres turns JIT off by itself when this is absent, and fails when its library is.
     rm -rf "$staging"/usr/lib/postgresql/*/lib/llvmjit*
 }

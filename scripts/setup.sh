@@ -25,11 +25,12 @@ setup_machine() {
     [ -n "$setup_missing" ] || return 0
 
     setup_method=$(setup_choose_method)
-    setup_announce >&2
     if [ "${FACTORY_NO_INSTALL:-0}" = 1 ]; then
+        setup_list_lacks >&2
         setup_fail "nothing was installed, because FACTORY_NO_INSTALL=1 is set" \
-            "run the command above yourself, or unset FACTORY_NO_INSTALL"
+            "as root: apt-get install --no-install-recommends $(setup_packages); or unset FACTORY_NO_INSTALL"
     fi
+    setup_announce >&2
     setup_install_once
     setup_enter_environment
     setup_verify
@@ -159,8 +160,9 @@ setup_enter_environment() {
     setup_file=$setup_tools_dir/env
     setup_wanted=$(setup_environment)
     if [ "$setup_wanted" != "$(cat "$setup_file" 2>/dev/null)" ]; then
-        printf '%s\n' "$setup_wanted" >"$setup_file.$$"
-        mv -f "$setup_file.$$" "$setup_file"
+        setup_new=$(mktemp "$setup_file.XXXXXX")
+        printf '%s\n' "$setup_wanted" >"$setup_new"
+        mv -f "$setup_new" "$setup_file"
     fi
     # shellcheck source=/dev/null
     . "$setup_file"
@@ -207,11 +209,15 @@ setup_choose_method() {
     fi
 }
 
-setup_announce() {
+setup_list_lacks() {
     setup_say "this machine lacks:"
     for setup_need in $setup_missing; do
         echo "  - $(setup_describe "$setup_need")"
     done
+}
+
+setup_announce() {
+    setup_list_lacks
     case $setup_method in
         root | sudo)
             setup_say "installing system packages: apt-get install --no-install-recommends $(setup_packages)"
@@ -290,7 +296,7 @@ setup_apt() {
 setup_install_failed() {
     tail -n "$SETUP_LOG_TAIL_LINES" "$setup_log" | sed 's/^/  | /' >&2
     setup_fail "the installation failed; all of its output is in $setup_log" \
-        "without a network or with an interrupted package manager (dpkg --configure -a) mend that and run this again; or install by hand: $(setup_packages)"
+        "mend what the lines above name, most often the network, and run this again; or install by hand: $(setup_packages)"
 }
 
 # What was installed is believed only when it runs.
@@ -300,9 +306,7 @@ setup_verify() {
         *" chromium "*) setup_chromium_starts || setup_missing="$setup_missing chromium" ;;
     esac
     [ -n "$setup_missing" ] || return 0
-    for setup_need in $setup_missing; do
-        echo "  - $(setup_describe "$setup_need")" >&2
-    done
+    setup_list_lacks >&2
     setup_fail "installed, and still not usable: the tools listed above" \
         "see ${setup_log:-the lines above}; the distribution's version may be too old (then set DATABASE_URL to a PostgreSQL >= $SETUP_POSTGRES_VERSION_MIN, or add a newer package source)"
 }
