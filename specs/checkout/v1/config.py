@@ -1,11 +1,10 @@
 """Settings, read once from the environment."""
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     port: int
     data_dir: str
     stripe_base: str

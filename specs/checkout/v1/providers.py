@@ -7,7 +7,7 @@ import http.client
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 RETRYABLE = {409, 429}  # and all 5xx; 409: Stripe is still busy with this key
@@ -20,8 +20,7 @@ class Unavailable(Exception):
     """No usable answer. Whether the provider acted is not known."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
     body: dict
     retry_after_s: float
