@@ -1,0 +1,3 @@
+//! End to end, in one binary: linking is dear.
+
+mod dashboards;
