@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{Gate, Observer, Plan, RunError, StopEarly};
 use crate::{
@@ -30,7 +30,7 @@ pub(super) async fn execute(plan: &Plan, actor: Actor<'_>, observer: &dyn Observ
     let open = open(plan, &records);
     let broken_build = if open.is_empty() { None } else { build(plan, actor).await? };
     let broken_build = broken_build.as_ref();
-    let trials = open.into_iter().map(|(scenario, number)| Trial {
+    let trial = |(scenario, number)| Trial {
         suite: plan.suite.kind,
         scenario,
         subject: &plan.subject,
@@ -40,10 +40,13 @@ pub(super) async fn execute(plan: &Plan, actor: Actor<'_>, observer: &dyn Observ
         seed: plan.seed,
         number,
         attempt: 1,
-    });
-    let futures = trials.map(|trial| attempted(trial, broken_build));
-    let mut running = stream::iter(futures).buffer_unordered(plan.jobs.max(1));
-    while let Some(record) = running.next().await {
+    };
+    let mut open = open.into_iter();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let free = plan.jobs.max(1) - running.len();
+        running.extend(open.by_ref().take(free).map(|next| attempted(trial(next), broken_build)));
+        let Some(record) = running.next().await else { break };
         records.push(record.map_err(RunError::Observer)?);
         if plan.stop_early == StopEarly::WhenHopeless && is_hopeless(plan, &records) {
             break;

@@ -115,6 +115,10 @@ impl Step for Lifecycle {
         sleep(stage.actor.patience.grant(self.down_for)).await;
         if let Some(readiness) = self.start {
             stage.subject.launch().await?;
+            // It may be reached elsewhere now; webhooks follow it.
+            if let Some(base) = stage.subject.base_url() {
+                stage.world.aim_webhooks(base).map_err(Halt::Infra)?;
+            }
             if readiness == Readiness::Awaited {
                 stage.subject.wait_ready().await?;
             }
