@@ -3,7 +3,6 @@
 //! Start at [`Browser::launch`]. A machine without Chromium makes a test fail, with the command that installs it.
 
 use std::{
-
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -169,7 +168,8 @@ impl Browser {
             request["sessionId"] = json!(self.session);
         }
         self.socket.send(Message::text(request.to_string())).await?;
-        let answer = timeout(ANSWER_WITHIN, self.answer(id)).await.with_context(|| format!("{method}: no answer"))??;
+        let answer =
+            timeout(ANSWER_WITHIN, self.answer(id)).await.with_context(|| format!("{method}: no answer"))??;
         match answer.get("error") {
             Some(error) => Err(anyhow!("{method}: {error}")),
             None => Ok(answer["result"].clone()),

@@ -87,9 +87,8 @@ fn of_suite(trials: &[Graded], suite: Suite) -> impl Iterator<Item = &Graded> {
 fn cells(trials: &[Graded], suite: Suite) -> BTreeMap<&str, Cell> {
     let mut cells: BTreeMap<&str, Cell> = BTreeMap::new();
     for trial in of_suite(trials, suite) {
-        let cell = cells
-            .entry(&trial.scenario)
-            .or_insert_with(|| Cell { count: Count::default(), weight: trial.weight });
+        let cell =
+            cells.entry(&trial.scenario).or_insert_with(|| Cell { count: Count::default(), weight: trial.weight });
         match trial.verdict {
             TrialVerdict::Satisfied => {
                 cell.count.satisfied += 1;
@@ -192,7 +191,10 @@ mod tests {
 
     fn all_pass() -> Vec<Graded> {
         let suites = [Suite::Visible, Suite::Holdout];
-        suites.into_iter().flat_map(|suite| (0..20).map(move |n| graded(suite, n % 10, TrialVerdict::Satisfied))).collect()
+        suites
+            .into_iter()
+            .flat_map(|suite| (0..20).map(move |n| graded(suite, n % 10, TrialVerdict::Satisfied)))
+            .collect()
     }
 
     #[test]

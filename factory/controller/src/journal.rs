@@ -94,7 +94,8 @@ impl Journal {
     /// Hash of the event that scheduled `action`: the same however often the action is performed.
     pub(crate) async fn head_when_scheduled(&self, action: &ActionId) -> Digest {
         let inner = self.inner.lock().await;
-        let scheduled = |event: &&Arc<Event>| matches!(&event.body, Body::ActionScheduled(known) if known.id == *action);
+        let scheduled =
+            |event: &&Arc<Event>| matches!(&event.body, Body::ActionScheduled(known) if known.id == *action);
         inner.events.iter().find(scheduled).map_or(Digest::ZERO, |event| event.hash)
     }
 }

@@ -34,7 +34,13 @@ impl SandboxLauncher {
         Self { factory }
     }
 
-    async fn sandbox(&self, root: (&Path, Access), data: &Path, egress: &[u16], program: &str) -> Result<Sandbox, LaunchError> {
+    async fn sandbox(
+        &self,
+        root: (&Path, Access),
+        data: &Path,
+        egress: &[u16],
+        program: &str,
+    ) -> Result<Sandbox, LaunchError> {
         let mount = |host: &Path, guest: &str, access| Mount { host: host.to_owned(), guest: guest.into(), access };
         let door = |port: &u16| Egress { inner_port: *port, target: SocketAddr::from(([127, 0, 0, 1], *port)) };
         let spec = Spec {

@@ -201,8 +201,10 @@ fn agent_setting(
         return Ok(AgentSetting::Provider { provider: provider.to_owned(), model, profile: None });
     }
     let Some(script) = &spec.agent.script else {
-        let error = source.diagnostic(located::Place::START, "there is no model: no key is set and the spec names no script");
-        let hint = "set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OLLAMA_BASE_URL, or pass --agent 'command …'";
+        let error =
+            source.diagnostic(located::Place::START, "there is no model: no key is set and the spec names no script");
+        let hint =
+            "set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OLLAMA_BASE_URL, or pass --agent 'command …'";
         return Err(Diagnostics::from(error.hint(hint)).into());
     };
     let path = repository.join(script);
@@ -330,8 +332,8 @@ impl Seed {
     pub fn open(home: &Path, created: &Created) -> Result<Self, Error> {
         let dir = RunDir::new(home, &created.run);
         let spec_source = Source::read(&dir.spec()).map_err(Diagnostics::from)?;
-        let stored: StoredSettings = serde_json::from_value(created.settings.clone())
-            .map_err(|_| Error::Settings(created.run.clone()))?;
+        let stored: StoredSettings =
+            serde_json::from_value(created.settings.clone()).map_err(|_| Error::Settings(created.run.clone()))?;
         let spec = Spec { budget: created.budget, satisfaction: stored.satisfaction, ..Spec::parse(&spec_source)? };
         let subject = SubjectConfig::load(&dir.seed())?;
         let (visible, holdout) = suites(&dir.scenarios(), &dir.sealed(), &spec, &subject)?;
@@ -370,7 +372,8 @@ fn secrets(holdout: &Suite) -> Vec<Secret> {
 
 /// Themes are public: they are what a builder may be told.
 fn public(spec: &Source, visible: &Suite, holdout: &Suite, dir: &RunDir) -> Vec<String> {
-    let themes = holdout.scenarios.iter().filter_map(|scenario| scenario.theme.as_ref().map(|theme| format!("theme: {theme}")));
+    let themes =
+        holdout.scenarios.iter().filter_map(|scenario| scenario.theme.as_ref().map(|theme| format!("theme: {theme}")));
     let scenarios = visible.scenarios.iter().map(|scenario| scenario.source().text().to_owned());
     let harness = fs::read_to_string(dir.seed().join("harness.yaml")).ok();
     std::iter::once(spec.text().to_owned()).chain(scenarios).chain(harness).chain(themes).collect()

@@ -4,11 +4,7 @@
 //! [`model::run::settle`] has put it there; so starting, resuming after a crash and taking over from a dead worker are
 //! the same code.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use model::{
     event::run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
@@ -173,8 +169,8 @@ async fn act(job: Job, started: bool) -> Result<(), Error> {
 async fn park(job: &Job) -> Result<(), Error> {
     let Action { id, input, .. } = &job.action;
     let question = input["question"].as_str().unwrap_or("How shall it go on?").to_owned();
-    let choices = input["choices"].as_array().map(|choices| {
-        choices.iter().filter_map(|choice| choice.as_str().map(str::to_owned)).collect()
-    });
+    let choices = input["choices"]
+        .as_array()
+        .map(|choices| choices.iter().filter_map(|choice| choice.as_str().map(str::to_owned)).collect());
     job.journal.record(Parked { action: id.clone(), question, choices: choices.unwrap_or_default() }).await
 }

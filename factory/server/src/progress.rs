@@ -7,7 +7,7 @@ use model::{
         Body, Event,
         agent::{EndReason, SessionEnded},
         grade::{FeedbackComposed, GateEvaluated, SuiteScored, TrialVerdict},
-        run::{ActionFinished, BranchWritten, Created, Finished, FailureClass, Outcome},
+        run::{ActionFinished, BranchWritten, Created, FailureClass, Finished, Outcome},
     },
     verdict::{Score, Suite, Verdict},
 };
@@ -89,7 +89,8 @@ impl Progress {
             Body::ControlProved(control) => {
                 self.proved += 1;
                 let finding = control.finding.as_deref().unwrap_or_default();
-                let unsound = (!control.sound).then(|| line(Mark::Bad, format!("prove    {}: {finding}", control.scenario)));
+                let unsound =
+                    (!control.sound).then(|| line(Mark::Bad, format!("prove    {}: {finding}", control.scenario)));
                 unsound.into_iter().collect()
             }
             Body::TrialFinished(trial) => {
@@ -112,14 +113,22 @@ impl Progress {
             Body::GateEvaluated(gate) => gate_evaluated(gate),
             Body::FeedbackComposed(feedback) => feedback_lines(feedback),
             Body::LeakCaught(leak) => {
-                vec![line(Mark::Bad, format!("leak     withheld: the {} held text of {}", leak.surface, leak.holdouts.join(", ")))]
+                vec![line(
+                    Mark::Bad,
+                    format!("leak     withheld: the {} held text of {}", leak.surface, leak.holdouts.join(", ")),
+                )]
             }
-            Body::IncidentOpened(incident) => vec![line(Mark::Bad, format!("incident {}: {}", incident.code, incident.summary))],
+            Body::IncidentOpened(incident) => {
+                vec![line(Mark::Bad, format!("incident {}: {}", incident.code, incident.summary))]
+            }
             Body::BranchWritten(branch) => vec![branch_written(branch)],
             Body::ActionFinished(finished) => self.action_finished(finished),
             Body::RunParked(parked) => {
                 let choices = parked.choices.join(" | ");
-                vec![line(Mark::Bad, format!("waits for a person: {}", parked.question)), line(Mark::Detail, format!("answer: {choices}"))]
+                vec![
+                    line(Mark::Bad, format!("waits for a person: {}", parked.question)),
+                    line(Mark::Detail, format!("answer: {choices}")),
+                ]
             }
             Body::RunFinished(finished) => vec![run_finished(finished)],
             _ => Vec::new(),
@@ -150,7 +159,10 @@ impl Progress {
     fn action_finished(&self, finished: &ActionFinished) -> Vec<Line> {
         match &finished.outcome {
             Outcome::Succeeded { .. } if self.step == "prove" && self.iteration == 0 => {
-                vec![line(Mark::Good, format!("prove    {} scenarios are red on a nop and on a canned 200", self.proved))]
+                vec![line(
+                    Mark::Good,
+                    format!("prove    {} scenarios are red on a nop and on a canned 200", self.proved),
+                )]
             }
             Outcome::Succeeded { .. } => Vec::new(),
             Outcome::Failed { class, message } => {
@@ -169,26 +181,41 @@ fn opening(created: &Created) -> Vec<Line> {
 }
 
 fn fraction(score: &Score) -> String {
-    format!("{:>3}/{:<3} satisfaction {:.3}, lower bound {:.3}", score.satisfied, score.trials, score.satisfaction, score.lower_bound)
+    format!(
+        "{:>3}/{:<3} satisfaction {:.3}, lower bound {:.3}",
+        score.satisfied, score.trials, score.satisfaction, score.lower_bound
+    )
 }
 
 fn suite_scored(scored: &SuiteScored) -> Line {
     let all = scored.score.satisfied == scored.score.trials && scored.score.trials > 0;
-    let infra = if scored.score.infra > 0 { format!(", {} spoiled by infrastructure", scored.score.infra) } else { String::new() };
-    line(if all { Mark::Good } else { Mark::Bad }, format!("{:<8} {}{infra}", scored.suite.words(), fraction(&scored.score)))
+    let infra = if scored.score.infra > 0 {
+        format!(", {} spoiled by infrastructure", scored.score.infra)
+    } else {
+        String::new()
+    };
+    line(
+        if all { Mark::Good } else { Mark::Bad },
+        format!("{:<8} {}{infra}", scored.suite.words(), fraction(&scored.score)),
+    )
 }
 
 fn gate_evaluated(gate: &GateEvaluated) -> Vec<Line> {
     let mark = if gate.satisfied { Mark::Good } else { Mark::Bad };
     vec![
         line(mark, format!("gate     {}", gate.reason)),
-        line(Mark::Detail, format!("gap visible − holdout {:+.3} [{:+.3}, {:+.3}]", gate.gap, gate.gap_low, gate.gap_high)),
+        line(
+            Mark::Detail,
+            format!("gap visible − holdout {:+.3} [{:+.3}, {:+.3}]", gate.gap, gate.gap_low, gate.gap_high),
+        ),
     ]
 }
 
 fn feedback_lines(feedback: &FeedbackComposed) -> Vec<Line> {
     let mut lines = vec![line(Mark::Note, "feedback goes back to the builder; of the hidden checks it says only:")];
-    let told = |d: &model::event::grade::Disclosure| line(Mark::Detail, format!("{} · {}: {} fail", d.requirement, d.theme, d.share));
+    let told = |d: &model::event::grade::Disclosure| {
+        line(Mark::Detail, format!("{} · {}: {} fail", d.requirement, d.theme, d.share))
+    };
     lines.extend(feedback.disclosures.iter().map(told));
     lines
 }

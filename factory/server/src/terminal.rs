@@ -27,7 +27,12 @@ use crate::{
 pub(crate) enum Terminal {
     /// One JSON object a line on standard output: every event, then the summary.
     Json,
-    Text { progress: Progress, bar: ProgressBar, colour: bool, started: Instant },
+    Text {
+        progress: Progress,
+        bar: ProgressBar,
+        colour: bool,
+        started: Instant,
+    },
 }
 
 impl Terminal {
@@ -79,7 +84,11 @@ fn print(line: &Line, colour: bool, elapsed: Duration) -> std::io::Result<()> {
     let mut err = stderr().lock();
     let text = line.text.replace('\n', "\n      ");
     let time = if line.mark == Mark::Heading { format!("  {:.1} s", elapsed.as_secs_f64()) } else { String::new() };
-    if colour { writeln!(err, "\u{1b}[{code}m{sign}{text}\u{1b}[0m{time}") } else { writeln!(err, "{sign}{text}{time}") }
+    if colour {
+        writeln!(err, "\u{1b}[{code}m{sign}{text}\u{1b}[0m{time}")
+    } else {
+        writeln!(err, "{sign}{text}{time}")
+    }
 }
 
 /// Prints an error with its causes, and gives the exit status.
@@ -133,7 +142,10 @@ impl Terminal {
             spent: state.spent,
             elapsed_ms: state.elapsed_ms(),
             gate: cli::run::last(&events, |body| if let Body::GateEvaluated(gate) = body { Some(gate) } else { None }),
-            branch: cli::run::last(&events, |body| if let Body::BranchWritten(branch) = body { Some(branch) } else { None }),
+            branch: cli::run::last(
+                &events,
+                |body| if let Body::BranchWritten(branch) = body { Some(branch) } else { None },
+            ),
             audit: if audit.first_bad.is_none() { "verified" } else { "broken" },
         };
         match self {
@@ -168,7 +180,10 @@ fn print_summary(summary: &Summary<'_>, colour: bool) -> std::io::Result<()> {
             let sign = if trials > 0 && satisfied == trials { '✓' } else { '✗' };
             let split = format!(
                 "{}/{} + {}/{}",
-                evidence.visible_satisfied, evidence.visible_trials, evidence.holdout_satisfied, evidence.holdout_trials
+                evidence.visible_satisfied,
+                evidence.visible_trials,
+                evidence.holdout_satisfied,
+                evidence.holdout_trials
             );
             writeln!(out, "  {sign} {:<4} {split:<14} {}", evidence.requirement, evidence.text)?;
         }

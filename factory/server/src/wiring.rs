@@ -11,8 +11,9 @@ use crate::config::Config;
 
 /// Opens everything that performing a run needs.
 pub(crate) async fn factory(config: &Config, provider: Option<Provider>) -> anyhow::Result<Arc<Factory>> {
-    std::fs::create_dir_all(&config.home)
-        .with_context(|| format!("cannot use `{}`; set FACTORY_HOME to a folder that can be written", config.home.display()))?;
+    std::fs::create_dir_all(&config.home).with_context(|| {
+        format!("cannot use `{}`; set FACTORY_HOME to a folder that can be written", config.home.display())
+    })?;
     let sandboxes = Sandboxes::new(sandbox::Options::new(config.home.join("sandboxes")))?;
     if let Some(reason) = sandboxes.probe().unavailable {
         anyhow::bail!("this machine cannot isolate a builder: {reason}\nhint: `factory doctor` says what to change");

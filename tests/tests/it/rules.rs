@@ -22,7 +22,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("harness", &["located", "twins", "judges"]),
     (
         "factory-controller",
-        &["located", "factory-model", "factory-store", "factory-sandbox", "factory-agents", "harness", "judges", "twins"],
+        &[
+            "located",
+            "factory-model",
+            "factory-store",
+            "factory-sandbox",
+            "factory-agents",
+            "harness",
+            "judges",
+            "twins",
+        ],
     ),
 ];
 /// These sit on top and may know everything.
@@ -73,7 +82,8 @@ fn crates_import_only_what_the_architecture_allows() {
         if ON_TOP.contains(&name.as_str()) {
             continue;
         }
-        let allowed = allowed.get(name.as_str()).unwrap_or_else(|| panic!("say in MAY_IMPORT what `{name}` may import"));
+        let allowed =
+            allowed.get(name.as_str()).unwrap_or_else(|| panic!("say in MAY_IMPORT what `{name}` may import"));
         for import in imports.iter().filter(|import| ours.contains(import)) {
             assert!(allowed.contains(&import.as_str()), "`{name}` may not import `{import}`: see ARCHITECTURE.md");
         }

@@ -49,7 +49,9 @@ pub(super) async fn build(job: &Job) -> Result<Done, Failure> {
     let sandbox = Arc::new(place.sandbox(job).await?);
     let worked = match &job.seed.settings.agent {
         AgentSetting::Command { command } => command_works(job, command, &task, &place, &sandbox).await,
-        AgentSetting::Provider { .. } | AgentSetting::Script { .. } => session_works(job, &task, &place, &sandbox).await,
+        AgentSetting::Provider { .. } | AgentSetting::Script { .. } => {
+            session_works(job, &task, &place, &sandbox).await
+        }
     };
     kill(sandbox).await?;
     let worked = worked?;
@@ -212,7 +214,9 @@ fn worked(ended: &SessionEnded) -> Result<Worked, Failure> {
         EndReason::Completed | EndReason::TurnLimit | EndReason::Refused => {
             Ok(Worked { ended: format!("{:?}", ended.reason).to_lowercase(), spent: ended.spent })
         }
-        EndReason::Budget => Err(Failure { message: "the builder used up the budget".to_owned(), ..failed(FailureClass::Budget) }),
+        EndReason::Budget => {
+            Err(Failure { message: "the builder used up the budget".to_owned(), ..failed(FailureClass::Budget) })
+        }
         EndReason::ProviderFailed => Err(failed(FailureClass::Transient)),
         EndReason::Cancelled => Err(failed(FailureClass::Permanent)),
     }

@@ -23,7 +23,9 @@ pub(super) async fn compose(job: &Job) -> Result<Done, Failure> {
     if !held.is_empty() {
         // Only themes are left in the text: a person has put a holdout's words into its theme.
         job.caught("feedback", held.into_iter().collect()).await?;
-        return Err(Failure::permanent("the feedback holds text of a holdout: reword the theme of the holdouts named in the incident"));
+        return Err(Failure::permanent(
+            "the feedback holds text of a holdout: reword the theme of the holdouts named in the incident",
+        ));
     }
     let event = FeedbackComposed { action: job.action.id.clone(), iteration, text, disclosures };
     job.journal.record(event).await?;
@@ -33,7 +35,9 @@ pub(super) async fn compose(job: &Job) -> Result<Done, Failure> {
 /// The first failure of each visible scenario.
 fn visible_failures(trials: &[TrialFinished]) -> Vec<VisibleFailure> {
     let mut failures = BTreeMap::new();
-    for trial in trials.iter().filter(|trial| trial.suite == Suite::Visible && trial.verdict == TrialVerdict::Unsatisfied) {
+    for trial in
+        trials.iter().filter(|trial| trial.suite == Suite::Visible && trial.verdict == TrialVerdict::Unsatisfied)
+    {
         failures.entry(&trial.scenario).or_insert_with(|| VisibleFailure {
             scenario: trial.scenario.clone(),
             requirements: trial.requirements.clone(),

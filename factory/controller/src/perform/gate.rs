@@ -1,7 +1,10 @@
 //! Puts the trials of the present tree before the gate and writes down its whole reasoning.
 
 use model::{
-    event::{Body, grade::{GateEvaluated, TrialFinished}},
+    event::{
+        Body,
+        grade::{GateEvaluated, TrialFinished},
+    },
     hash::Digest,
     verdict::Suite,
 };
@@ -54,7 +57,9 @@ pub(super) async fn graded(job: &Job) -> Vec<Graded> {
     let trials = trials_of_last_build(job).await;
     let weight = |trial: &TrialFinished| {
         let scenario = match trial.suite {
-            Suite::Visible => job.seed.visible.scenarios.iter().find(|known| known.slug == trial.scenario).map(AsRef::as_ref),
+            Suite::Visible => {
+                job.seed.visible.scenarios.iter().find(|known| known.slug == trial.scenario).map(AsRef::as_ref)
+            }
             Suite::Holdout => job.seed.holdout(&trial.scenario),
         };
         scenario.map_or(1.0, |scenario| scenario.weight)

@@ -3,11 +3,7 @@
 use std::fmt::Write as _;
 
 use model::{
-    event::{
-        Body,
-        grade::GateEvaluated,
-        run::BranchWritten,
-    },
+    event::{Body, grade::GateEvaluated, run::BranchWritten},
     verdict::Score,
 };
 use serde_json::json;
@@ -60,13 +56,19 @@ async fn message(job: &Job, gate: Option<&GateEvaluated>) -> String {
         let _ = writeln!(text, ": {}\n", gate.reason);
         for evidence in &gate.requirements {
             let (satisfied, trials) = (evidence.visible_satisfied, evidence.visible_trials);
-            let _ = writeln!(text, "{:<4} {satisfied}/{trials} visible trials · {}", evidence.requirement, evidence.text);
+            let _ =
+                writeln!(text, "{:<4} {satisfied}/{trials} visible trials · {}", evidence.requirement, evidence.text);
         }
     }
     let _ = write!(text, "\nFactory-Run: {}\nFactory-Spec: {}\n", job.journal.run(), spec.digest);
     let _ = writeln!(text, "Factory-Seed: {}", job.seed.digest);
     if let Some(gate) = gate {
-        let _ = writeln!(text, "Factory-Satisfaction: visible {}; holdout {}", trailer(&gate.visible), trailer(&gate.holdout));
+        let _ = writeln!(
+            text,
+            "Factory-Satisfaction: visible {}; holdout {}",
+            trailer(&gate.visible),
+            trailer(&gate.holdout)
+        );
     }
     let _ = writeln!(text, "Factory-Audit-Head: {}", job.journal.head_when_scheduled(&job.action.id).await);
     text

@@ -31,7 +31,14 @@ struct Check {
 
 /// 0 where everything that is needed is there, else 5.
 pub(crate) async fn doctor(config: &Config, arguments: &DoctorArguments) -> anyhow::Result<u8> {
-    let checks = vec![home(config), database(config).await, isolation(config), program(config, "git"), program(config, "python3"), model()];
+    let checks = vec![
+        home(config),
+        database(config).await,
+        isolation(config),
+        program(config, "git"),
+        program(config, "python3"),
+        model(),
+    ];
     let mut out = std::io::stdout().lock();
     if arguments.json {
         serde_json::to_writer(&mut out, &checks)?;
@@ -89,14 +96,17 @@ fn isolation(config: &Config) -> Check {
     let (ok, found) = match probe {
         Ok(probe) => match probe.unavailable {
             None => {
-                let uids = if probe.separate_uids { "a host uid for each sandbox" } else { "all sandboxes under your uid" };
+                let uids =
+                    if probe.separate_uids { "a host uid for each sandbox" } else { "all sandboxes under your uid" };
                 (true, format!("namespaces; {uids}; limits by {}", probe.limits))
             }
             Some(reason) => (false, reason),
         },
         Err(error) => (false, error.to_string()),
     };
-    let mend = (!ok).then(|| "sysctl -w kernel.unprivileged_userns_clone=1   (or run as root; see docs/guides/install.md)".to_owned());
+    let mend = (!ok).then(|| {
+        "sysctl -w kernel.unprivileged_userns_clone=1   (or run as root; see docs/guides/install.md)".to_owned()
+    });
     Check { name: "isolation", ok, needed: true, found, mend }
 }
 

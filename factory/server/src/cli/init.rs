@@ -23,7 +23,8 @@ pub(crate) fn init(arguments: &InitArguments) -> anyhow::Result<u8> {
     let folder = here(arguments.folder.as_ref());
     let files: Vec<_> = Templates::iter().map(|name| (folder.join(&*name), name)).collect();
     if let Some((taken, _)) = files.iter().find(|(path, _)| path.exists()) {
-        let message = format!("{} is there already; init does not overwrite: move it away, or init elsewhere", taken.display());
+        let message =
+            format!("{} is there already; init does not overwrite: move it away, or init elsewhere", taken.display());
         return Err(Wrong(message).into());
     }
     let mut out = std::io::stdout().lock();

@@ -114,7 +114,8 @@ const RUNS_LOOKED_AT: u64 = 100;
 async fn newest_open(factory: &Factory) -> anyhow::Result<RunId> {
     let runs = factory.store.runs(RUNS_LOOKED_AT, None).await?;
     let open = runs.into_iter().find(|run| run.verdict.is_none());
-    open.map(|run| run.run).ok_or_else(|| Wrong("no run is open; start one with `factory run specs/NAME.md`".into()).into())
+    open.map(|run| run.run)
+        .ok_or_else(|| Wrong("no run is open; start one with `factory run specs/NAME.md`".into()).into())
 }
 
 /// Performs the run here and shows its events as they are stored.

@@ -41,7 +41,10 @@ pub(crate) struct UpArguments {
 
 pub(crate) async fn up(config: &Config, arguments: UpArguments) -> anyhow::Result<u8> {
     if !arguments.listen.ip().is_loopback() {
-        let message = format!("{} is not a loopback address; put a proxy with accounts in front of a loopback one", arguments.listen);
+        let message = format!(
+            "{} is not a loopback address; put a proxy with accounts in front of a loopback one",
+            arguments.listen
+        );
         return Err(Wrong(message).into());
     }
     let listener = bind(arguments.listen).await?;
@@ -77,9 +80,9 @@ async fn ended() -> anyhow::Result<()> {
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}: is another `factory up` there? choose a port with --listen 127.0.0.1:0"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: is another `factory up` there? choose a port with --listen 127.0.0.1:0")
+    })
 }
 
 fn serve(factory: &Factory, listener: TcpListener, stop: CancellationToken) -> JoinHandle<std::io::Result<()>> {
