@@ -258,7 +258,7 @@ fn environment(spec: &Spec) -> BTreeMap<String, String> {
 
 fn find_helper() -> Result<PathBuf> {
     let program = std::env::current_exe().doing(|| "find the running program".into())?;
-    let beside = program.parent().unwrap_or(Path::new("/"));
+    let beside = program.parent().unwrap_or_else(|| Path::new("/"));
     // Tests and benches run from `deps`, one directory below the binaries.
     let found =
         [Some(beside), beside.parent()].into_iter().flatten().map(|dir| dir.join(HELPER)).find(|path| path.is_file());
