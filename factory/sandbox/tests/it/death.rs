@@ -64,8 +64,8 @@ async fn play_owner(base: std::path::PathBuf) {
     let sandboxes = Sandboxes::new(Options { helper: Some(helper()), ..Options::new(base) }).unwrap();
     let sandbox = sandboxes.create(Spec::default()).await.unwrap();
     let nap = std::env::var(NAP).unwrap();
-    // A session of its own, deaf to everything polite.
-    let script = format!("trap '' HUP TERM INT PIPE; exec setsid sleep {nap}");
+    // Deaf to everything polite.
+    let script = format!("trap '' HUP TERM INT PIPE; exec sleep {nap}");
     let _process = sandbox.spawn(&Command::new(["sh", "-c", &script])).await.unwrap();
     eventually("the process inside", async || host_pid_of(&nap).is_some()).await;
     #[expect(clippy::print_stdout, reason = "tells the test that starts this process to go on")]
