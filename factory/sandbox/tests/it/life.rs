@@ -248,7 +248,6 @@ async fn leftovers_of_a_dead_owner_are_reaped_and_those_of_a_live_one_are_not() 
     for process in ["owner", "watchdog"] {
         json[process]["started_ticks"] = 1.into();
     }
-    json["cgroups"] = serde_json::json!([]);
     std::fs::write(base.join("dead.json"), json.to_string()).unwrap();
     assert_eq!(maker.sandboxes.reap().unwrap(), 1);
     assert_eq!(maker.records(), [record]);
