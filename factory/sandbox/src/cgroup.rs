@@ -7,6 +7,8 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::spec::Limits;
 
@@ -16,6 +18,10 @@ const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
 const PROCESSES_SPARE: u64 = 16;
 /// Period of the processor quota; the kernel's default.
 const CPU_PERIOD_US: u64 = 100_000;
+const PREFIX: &str = "factory-sandbox.";
+/// How long the removal of an occupied group is tried again.
+const REMOVE_PATIENCE: Duration = Duration::from_millis(500);
+const REMOVE_PAUSE: Duration = Duration::from_millis(1);
 
 /// What bounds the memory and processes of a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +62,13 @@ impl Cgroups {
         }
     }
 
+    /// Removes the groups of owners that no longer exist; returns how many. Only empty groups can be removed.
+    pub(crate) fn reap(&self) -> usize {
+        let entries = self.parents.iter().filter_map(|parent| fs::read_dir(parent).ok()).flatten().flatten();
+        let abandoned = entries.filter(|entry| entry.file_name().to_str().and_then(owner).is_some_and(is_dead));
+        abandoned.filter(|entry| fs::remove_dir(entry.path()).is_ok()).count()
+    }
+
     /// Makes the groups of one sandbox.
     pub(crate) fn create(&self, name: &str, limits: &Limits) -> io::Result<Cgroup> {
         let mut group = Cgroup { dirs: Vec::new() };
@@ -76,10 +89,6 @@ pub(crate) struct Cgroup {
 }
 
 impl Cgroup {
-    pub(crate) fn dirs(&self) -> &[PathBuf] {
-        &self.dirs
-    }
-
     pub(crate) fn add(&self, pid: u32) -> io::Result<()> {
         self.dirs.iter().try_for_each(|dir| fs::write(dir.join("cgroup.procs"), pid.to_string()))
     }
@@ -112,12 +121,34 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
+        // The first attempt succeeds, except when the async runtime ends before the sandbox has: death is near then.
+        let deadline = Instant::now() + REMOVE_PATIENCE;
         for dir in &self.dirs {
-            if let Err(error) = fs::remove_dir(dir) {
-                tracing::debug!(dir = %dir.display(), %error, "cgroup stays until the next reap");
+            while let Err(error) = fs::remove_dir(dir) {
+                if error.kind() != io::ErrorKind::ResourceBusy || Instant::now() > deadline {
+                    tracing::debug!(dir = %dir.display(), %error, "cgroup stays until the next reap");
+                    break;
+                }
+                std::thread::sleep(REMOVE_PAUSE);
             }
         }
     }
+}
+
+/// The name of a sandbox's groups and record: unique on this machine, and it tells whose it is.
+pub(crate) fn unique_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{}.{}.{count}", std::process::id(), now.as_nanos())
+}
+
+fn owner(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.split('.').next()?.parse().ok()
+}
+
+fn is_dead(pid: u32) -> bool {
+    !Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// Where this process is in each mounted hierarchy.
@@ -197,7 +228,7 @@ fn cgroup_mount(line: &str) -> Option<(&str, &str, &str, &str)> {
 }
 
 fn try_group(parent: &Path) -> Result<(), String> {
-    let dir = parent.join(format!("factory-sandbox.probe.{}", std::process::id()));
+    let dir = parent.join(unique_name());
     fs::create_dir(&dir)
         .and_then(|()| fs::remove_dir(&dir))
         .map_err(|error| format!("{} is not writable: {error}", parent.display()))
@@ -226,6 +257,21 @@ mod tests {
         ];
         let expected: Vec<_> = expected.map(|(name, dir)| (name.to_owned(), PathBuf::from(dir))).into();
         assert_eq!(found.v1, expected);
+    }
+
+    #[test]
+    fn abandoned_groups_are_reaped_and_others_stay() {
+        // Ordinary directories serve: removal, too, works on both only while they are empty.
+        let parent = std::env::temp_dir().join(unique_name());
+        let (own, dead) = (parent.join(unique_name()), parent.join(format!("{PREFIX}4294967295.1.0")));
+        let other = parent.join("user.slice");
+        for dir in [&own, &dead, &other] {
+            fs::create_dir_all(dir).unwrap();
+        }
+        let cgroups = Cgroups { tier: Tier::V1, parents: vec![parent.clone()] };
+        assert_eq!(cgroups.reap(), 1);
+        assert!(own.exists() && other.exists() && !dead.exists());
+        fs::remove_dir_all(parent).unwrap();
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The system calls that have no safe wrapper: the only unsafe code of this crate.
 //!
 //! Each function is one call with its arguments checked by types; policy lives with the callers.
-#![expect(unsafe_code, reason = "fork, unshare, close_range, signalfd and mount_setattr have no safe wrapper")]
+#![expect(unsafe_code, reason = "fork, unshare, close_range, mount_setattr and signal masks have no safe wrapper")]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -87,6 +87,23 @@ pub(crate) fn child_signals() -> io::Result<OwnedFd> {
             fd => Ok(OwnedFd::from_raw_fd(fd)),
         }
     }
+}
+
+/// Gives every signal its default effect and unblocks all: what this process ignores or blocks must not reach the
+/// program that it becomes.
+pub(crate) fn reset_signals() -> io::Result<()> {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default action replaces a handler of this process by none. It fails for signals that cannot be
+        // changed, which are at their default anyway, and for numbers that libc keeps to itself.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigemptyset` initialises the set that `sigprocmask` reads; both pointers outlive the calls.
+    let result = unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut())
+    };
+    check(result.into())
 }
 
 fn check(result: libc::c_long) -> io::Result<()> {

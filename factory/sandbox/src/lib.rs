@@ -21,6 +21,8 @@
 //! Two processes make a sandbox, both the binary `factory-sandbox`; read `helper` for them. The library talks to init
 //! over one socket (`wire`). Start reading at [`Sandboxes::create`], then `sandbox.rs` and `helper.rs`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on shall fail"))]
+
 mod cgroup;
 mod channel;
 mod error;

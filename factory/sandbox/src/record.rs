@@ -1,4 +1,4 @@
-//! What outlives a crash: a small file per sandbox that tells who owned it and what is left to remove.
+//! What outlives a crash: a small file per sandbox that tells who owned it and what may still run.
 
 use std::fs;
 use std::io;
@@ -38,18 +38,17 @@ impl ProcessId {
 pub(crate) struct Record {
     owner: ProcessId,
     watchdog: ProcessId,
-    cgroups: Vec<PathBuf>,
 }
 
 impl Record {
-    pub(crate) fn write(path: &Path, watchdog: ProcessId, cgroups: &[PathBuf]) -> io::Result<RecordFile> {
+    pub(crate) fn write(path: &Path, watchdog: ProcessId) -> io::Result<RecordFile> {
         let owner = ProcessId::of(std::process::id()).ok_or(io::ErrorKind::NotFound)?;
         let file = RecordFile(path.to_owned());
-        fs::write(path, serde_json::to_vec(&Self { owner, watchdog, cgroups: cgroups.to_owned() })?)?;
+        fs::write(path, serde_json::to_vec(&Self { owner, watchdog })?)?;
         Ok(file)
     }
 
-    /// Removes what a dead owner left; `false` while the owner lives or something resists.
+    /// Kills what a dead owner left and removes the record; `false` while the owner lives.
     pub(crate) fn reap(path: &Path) -> io::Result<bool> {
         if fs::symlink_metadata(path)?.len() > RECORD_BYTES_MAX {
             return Ok(false);
@@ -63,12 +62,6 @@ impl Record {
             let pid =
                 rustix::process::Pid::from_raw(record.watchdog.pid.cast_signed()).ok_or(io::ErrorKind::InvalidData)?;
             rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
-        }
-        for dir in &record.cgroups {
-            match fs::remove_dir(dir) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Ok(false),
-                _ => {}
-            }
         }
         fs::remove_file(path)?;
         Ok(true)

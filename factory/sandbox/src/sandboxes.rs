@@ -17,7 +17,7 @@ use rustix::process::geteuid;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use crate::cgroup::{Cgroup, Cgroups, Tier};
+use crate::cgroup::{self, Cgroup, Cgroups, Tier};
 use crate::channel::Channel;
 use crate::error::Doing;
 use crate::ownership::{self, UidLease};
@@ -108,7 +108,7 @@ impl Sandboxes {
         }
     }
 
-    /// Removes what sandboxes of dead owners left; returns how many. Call it once at start.
+    /// Ends and removes what sandboxes of dead owners left; returns how many. Call it once at start.
     pub fn reap(&self) -> Result<usize> {
         let dir = &self.inner.options.base_dir;
         let doing = || format!("list {}", dir.display());
@@ -123,6 +123,8 @@ impl Sandboxes {
                 Err(error) => tracing::warn!(path = %path.display(), %error, "a sandbox's record cannot be reaped"),
             }
         }
+        let groups = self.inner.cgroups.reap();
+        tracing::debug!(sandboxes = reaped, groups, "reaped what dead owners left");
         Ok(reaped)
     }
 
@@ -156,7 +158,7 @@ impl Sandboxes {
     fn launch(&self, lease: Option<UidLease>, limits: &Limits, ended: CancellationToken) -> Result<Arc<Channel>> {
         let (ours, theirs) = control_pair().doing(|| "make a control socket".into())?;
         rustix::io::ioctl_fionbio(&ours, true).doing(|| "set up a control socket".into())?;
-        let name = unique_name();
+        let name = cgroup::unique_name();
         let cgroup = self.inner.cgroups.create(&name, limits).doing(|| "make a cgroup for a sandbox".into())?;
         let doing = || format!("start {}", self.inner.helper.display());
         let child = Command::from(helper_command(&self.inner.helper, theirs)).spawn().doing(doing)?;
@@ -166,9 +168,10 @@ impl Sandboxes {
             cgroup.add(pid).doing(|| "put a sandbox into its cgroup".into())?;
         }
         let path = self.inner.options.base_dir.join(name).with_added_extension("json");
-        let record = watchdog.map(|watchdog| Record::write(&path, watchdog, cgroup.dirs())).transpose();
+        let record = watchdog.map(|watchdog| Record::write(&path, watchdog)).transpose();
         let record = record.doing(|| format!("write {}", path.display()))?;
-        tokio::spawn(supervise(child, Arc::clone(&channel), Remains { cgroup, record, lease }, ended));
+        let remains = Remains { channel: Arc::clone(&channel), cgroup, record, lease };
+        tokio::spawn(supervise(child, remains, ended));
         Ok(channel)
     }
 
@@ -208,28 +211,36 @@ impl Sandboxes {
     }
 }
 
-/// What a sandbox holds on the host; dropping it gives everything back.
+/// What a sandbox holds on the host. Dropping it ends the sandbox, then gives everything back, in this order: the uid
+/// must not be leased again before the groups are empty.
 struct Remains {
+    channel: Arc<Channel>,
+    #[expect(dead_code, reason = "held to be dropped")]
     cgroup: Cgroup,
+    #[expect(dead_code, reason = "held to be dropped")]
     record: Option<RecordFile>,
+    #[expect(dead_code, reason = "held to be dropped")]
     lease: Option<UidLease>,
 }
 
+impl Drop for Remains {
+    fn drop(&mut self) {
+        self.channel.close();
+    }
+}
+
 /// Waits for the watchdog's end, which is the end of everything inside, then cleans up.
-async fn supervise(mut child: Child, channel: Arc<Channel>, remains: Remains, ended: CancellationToken) {
+async fn supervise(mut child: Child, remains: Remains, ended: CancellationToken) {
     let ended_by_itself = tokio::select! {
         _ = child.wait() => true,
-        () = channel.closed() => tokio::time::timeout(WATCHDOG_GRACE, child.wait()).await.is_ok(),
+        () = remains.channel.closed() => tokio::time::timeout(WATCHDOG_GRACE, child.wait()).await.is_ok(),
     };
     if !ended_by_itself {
-        // Init dies with the watchdog. That it is reaped is then certain, but not when: the record stays for `reap`
-        // if the cgroup is still occupied.
+        // Init dies with the watchdog, but nothing tells when: an occupied group stays for `reap`.
         tracing::error!("the watchdog of a sandbox is stuck and was killed");
         child.kill().await.ok();
     }
-    channel.close();
-    let Remains { cgroup, record, lease } = remains;
-    drop((cgroup, record, lease));
+    drop(remains);
     ended.cancel();
 }
 
@@ -258,7 +269,7 @@ fn environment(spec: &Spec) -> BTreeMap<String, String> {
 
 fn find_helper() -> Result<PathBuf> {
     let program = std::env::current_exe().doing(|| "find the running program".into())?;
-    let beside = program.parent().unwrap_or(Path::new("/"));
+    let beside = program.parent().unwrap_or_else(|| Path::new("/"));
     // Tests and benches run from `deps`, one directory below the binaries.
     let found =
         [Some(beside), beside.parent()].into_iter().flatten().map(|dir| dir.join(HELPER)).find(|path| path.is_file());
@@ -277,12 +288,4 @@ fn helper_command(helper: &Path, control: OwnedFd) -> std::process::Command {
 
 fn control_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
-}
-
-/// Never used twice on this machine, whatever crashes.
-fn unique_name() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{HELPER}.{}.{}.{count}", std::process::id(), now.as_nanos())
 }

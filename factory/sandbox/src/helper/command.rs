@@ -76,6 +76,7 @@ impl Launch {
 
     fn give_up_privileges(&self, cwd: &Path, fds: &[OwnedFd; DESCRIPTORS_MAX]) -> Result<(), Failure> {
         setsid().stage("start a session")?;
+        kernel::reset_signals().stage("reset signals")?;
         umask(Mode::from_raw_mode(0o022));
         self.limit_resources().stage("limit resources")?;
         redirect(fds).stage("redirect standard streams")?;

@@ -36,6 +36,7 @@ pub(super) fn main(control: BorrowedFd<'_>, setup: &Setup, trees: Trees) -> ! {
 
 fn prepare(setup: &Setup, trees: Trees) -> Result<OwnedFd, Failure> {
     rustix::thread::set_name(c"init").stage("take a neutral name")?;
+    // A second net: init also ends when it reads the end of the control socket, but this works when it cannot read.
     set_parent_process_death_signal(Some(Signal::KILL)).stage("die with the watchdog")?;
     root::build(setup, trees)?;
     rustix::system::sethostname(b"localhost").stage("set the host name")?;

@@ -16,7 +16,7 @@ const BACKLOG: i32 = 128;
 /// The loopback device is the first of every network namespace.
 const LOOPBACK_INDEX: i32 = 1;
 
-/// Brings the loopback device up; the kernel then gives it 127.0.0.1 and ::1.
+/// Brings the loopback device up; the kernel then gives it `127.0.0.1` and `::1`.
 pub(super) fn start_loopback() -> io::Result<()> {
     // The default protocol of this family is the routing one.
     let netlink = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
@@ -26,7 +26,7 @@ pub(super) fn start_loopback() -> io::Result<()> {
     link_up_result(&reply[..length])
 }
 
-/// `RTM_NEWLINK` with `IFF_UP`: a `nlmsghdr` (rtnetlink(7)) and an `ifinfomsg`, in the machine's byte order.
+/// `RTM_NEWLINK` with `IFF_UP` (see rtnetlink(7)): an `nlmsghdr` and an `ifinfomsg`, in the machine's byte order.
 fn link_up_request() -> Vec<u8> {
     const LENGTH: u32 = 32;
     let flags = (libc::NLM_F_REQUEST | libc::NLM_F_ACK) as u16;

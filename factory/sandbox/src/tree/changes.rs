@@ -177,6 +177,8 @@ fn delete(root: &OwnedFd, path: &str) -> io::Result<()> {
         };
         match unlinkat(&dir, name, flags) {
             Ok(()) | Err(Errno::NOENT) => {}
+            // Applied before: a directory has taken the file's place.
+            Err(Errno::ISDIR) if flags.is_empty() => return Ok(()),
             Err(Errno::NOTEMPTY | Errno::EXIST) if flags == AtFlags::REMOVEDIR => return Ok(()),
             Err(error) => return Err(error.into()),
         }

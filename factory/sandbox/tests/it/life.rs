@@ -7,7 +7,7 @@ use factory_sandbox::{Access, Command, Egress, Error, Exit, Mount, Options, Sand
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Maker, alive, eventually, helper, host_pid_of, sh, text, uid_of};
+use crate::support::{Maker, alive, eventually, helper, host_pid_of, sh, text, uid_of, unique_nap};
 
 #[tokio::test]
 async fn command_runs_and_reports_output_and_status() {
@@ -197,10 +197,11 @@ async fn kill_leaves_nothing_alive_not_even_a_daemon() {
     let maker = Maker::new();
     let sandbox = maker.create().await;
     // A double fork into a session of its own: no process group, no parent, all streams closed.
-    let output = sh(&sandbox, "(setsid sleep 4242 >/dev/null 2>&1 </dev/null &) ; true").await;
+    let nap = unique_nap();
+    let output = sh(&sandbox, &format!("(setsid sleep {nap} >/dev/null 2>&1 </dev/null &) ; true")).await;
     assert!(output.status.is_success());
-    eventually("the daemon", async || host_pid_of("4242").is_some()).await;
-    let daemon = host_pid_of("4242").unwrap();
+    eventually("the daemon", async || host_pid_of(&nap).is_some()).await;
+    let daemon = host_pid_of(&nap).unwrap();
     let address = sandbox.expose(80).await.unwrap();
     sandbox.kill().await.unwrap();
     assert!(!alive(daemon));
@@ -212,8 +213,9 @@ async fn kill_leaves_nothing_alive_not_even_a_daemon() {
 async fn dropped_sandbox_dies() {
     let maker = Maker::new();
     let sandbox = maker.create().await;
-    let mut process = sandbox.spawn(&Command::new(["sleep", "4243"])).await.unwrap();
-    let pid = host_pid_of("4243").unwrap();
+    let nap = unique_nap();
+    let mut process = sandbox.spawn(&Command::new(["sleep", &nap])).await.unwrap();
+    let pid = host_pid_of(&nap).unwrap();
     drop(sandbox);
     assert!(matches!(process.wait().await, Err(Error::Gone)));
     eventually("death", async || !alive(pid)).await;
@@ -224,11 +226,12 @@ async fn sandboxes_are_strangers_to_each_other() {
     let maker = Maker::new();
     let (one, other) = (maker.create().await, maker.create().await);
     assert!(sh(&one, "echo secret > /tmp/a && echo secret > /dev/shm/a").await.status.is_success());
-    let _sleeper = one.spawn(&Command::new(["sleep", "4244"])).await.unwrap();
+    let naps = [unique_nap(), unique_nap()];
+    let _sleeper = one.spawn(&Command::new(["sleep", &naps[0]])).await.unwrap();
     assert_eq!(text(&sh(&other, "ls /tmp /dev/shm; pgrep -c sleep").await.stdout), "/dev/shm:\n\n/tmp:\n0");
     if rustix::process::geteuid().is_root() {
-        let _other_sleeper = other.spawn(&Command::new(["sleep", "4245"])).await.unwrap();
-        let uids = ["4244", "4245"].map(|argument| uid_of(host_pid_of(argument).unwrap()));
+        let _other_sleeper = other.spawn(&Command::new(["sleep", &naps[1]])).await.unwrap();
+        let uids = naps.each_ref().map(|nap| uid_of(host_pid_of(nap).unwrap()));
         assert!(uids[0] != uids[1] && uids.iter().all(|uid| *uid >= 100_000), "{uids:?}");
     }
 }
@@ -245,7 +248,6 @@ async fn leftovers_of_a_dead_owner_are_reaped_and_those_of_a_live_one_are_not() 
     for process in ["owner", "watchdog"] {
         json[process]["started_ticks"] = 1.into();
     }
-    json["cgroups"] = serde_json::json!([]);
     std::fs::write(base.join("dead.json"), json.to_string()).unwrap();
     assert_eq!(maker.sandboxes.reap().unwrap(), 1);
     assert_eq!(maker.records(), [record]);

@@ -1,9 +1,10 @@
 //! What the tests share: a maker of sandboxes, and short ways to run something in one.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use factory_sandbox::{Command, Options, Output, Sandbox, Sandboxes, Spec};
+use factory_sandbox::{Command, Exit, Options, Output, Sandbox, Sandboxes, Spec};
 
 /// How long anything may take that should happen at once: generous, for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,7 +49,10 @@ pub(crate) fn helper() -> PathBuf {
 }
 
 pub(crate) async fn sh(sandbox: &Sandbox, script: &str) -> Output {
-    sandbox.run(Command::new(["/bin/sh", "-c", script])).await.unwrap_or_else(|error| panic!("cannot {error}"))
+    let command = Command::new(["/bin/sh", "-c", script]).timeout(PATIENCE);
+    let output = sandbox.run(command).await.unwrap_or_else(|error| panic!("cannot {error}"));
+    assert_ne!(output.status, Exit::TimedOut, "{script}");
+    output
 }
 
 pub(crate) fn text(bytes: &[u8]) -> &str {
@@ -63,6 +67,12 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"));
+}
+
+/// An argument for `sleep`, a long time, that no other process of this machine has.
+pub(crate) fn unique_nap() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("4000.{}{:03}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The host's pid of a `sleep` with this argument.
