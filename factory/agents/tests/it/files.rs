@@ -1,8 +1,16 @@
 //! No path leaves the workspace, whatever it is made of.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::{
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use agents::environment::{FileError, GlobQuery, GrepQuery, Tree, WorkspacePath, Written};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::support::Workspace;
 
@@ -59,6 +67,42 @@ async fn searching_never_shows_what_is_outside() {
     let query = GlobQuery { pattern: "**/*.txt".to_owned(), path: WorkspacePath::root(), found_max: 10 };
     let found = workspace.environment.glob(query).await.unwrap().found;
     assert_eq!(found.iter().map(|found| found.path.as_str()).collect::<Vec<_>>(), ["inside.txt"]);
+}
+
+/// A command swaps a folder for a link to the outside, over and over, while the tool searches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_swapped_for_a_link_in_the_middle_of_a_search_shows_nothing() {
+    const SEARCHES: usize = 300; // without the confined open one of the first shows the canary
+    let (workspace, outside) = beside_a_secret();
+    workspace.put("swapped/secret.txt", "harmless\n");
+    let (folder, link) = (workspace.path().join("swapped"), workspace.path().join("link"));
+    symlink(outside.path(), &link).unwrap();
+    let swapping = Arc::new(AtomicBool::new(true));
+    let swapper = std::thread::spawn({
+        let swapping = Arc::clone(&swapping);
+        move || {
+            while swapping.load(Ordering::Relaxed) {
+                renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+            }
+        }
+    });
+    let mut seen = 0;
+    for _ in 0..SEARCHES {
+        let query = GrepQuery {
+            pattern: "CANARY|harmless".to_owned(),
+            path: WorkspacePath::root(),
+            glob: None,
+            ignore_case: false,
+            context: 0,
+            hits_max: 10,
+        };
+        let hits = workspace.environment.grep(query).await.unwrap().found;
+        assert!(hits.iter().all(|hit| hit.text != "CANARY"), "{hits:?}");
+        seen += hits.len();
+    }
+    swapping.store(false, Ordering::Relaxed);
+    swapper.join().unwrap();
+    assert!(seen > 0, "the search never saw the folder, so this proves nothing");
 }
 
 #[test]

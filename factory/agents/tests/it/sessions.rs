@@ -302,12 +302,12 @@ async fn an_empty_reply_is_asked_about_once() {
 #[tokio::test]
 async fn going_in_circles_is_warned_about() {
     let workspace = Workspace::new();
-    let mut turns: Vec<Turn> = (0..10).map(|n| Turn::call(&n.to_string(), [read("missing")])).collect();
+    let mut turns: Vec<Turn> = (0..14).map(|n| Turn::call(&n.to_string(), [read("missing")])).collect();
     turns.push(Turn::say("I stop."));
     let server = Server::script(turns).await;
     let (_, journal) = run(&server, &workspace, config()).await;
     let warnings = told(&journal, Origin::Warning);
-    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings.len(), 1, "after a warning the model gets a fresh chance");
     assert!(server.requests()[10].to_string().contains(&warnings[0][..40]), "the model reads the warning");
 }
 
