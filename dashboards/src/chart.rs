@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::reads::Point;
 
-const MARGIN_PERCENT: f64 = 9.0; // room for the first and the last label
+const LEFT_PERCENT: f64 = 18.0; // room for the words of the scale
+const RIGHT_PERCENT: f64 = 88.0; // room for half of the last label
 const SIDE_PX: f64 = 7.0; // visible stands left of its place and holdout right of it, so that equal scores both show
 
 #[derive(Clone, Copy)]
@@ -84,7 +85,7 @@ pub(crate) fn chart(points: &[Point], target: Option<f64>, frame: Frame) -> Char
 fn column(n: usize, of: usize, point: &Point, frame: Frame) -> Column {
     let x = match of {
         0 | 1 => 50.0,
-        of => MARGIN_PERCENT + n as f64 * (100.0 - 2.0 * MARGIN_PERCENT) / (of - 1) as f64,
+        of => LEFT_PERCENT + n as f64 * (RIGHT_PERCENT - LEFT_PERCENT) / (of - 1) as f64,
     };
     let mark = |suite, side_px, score: &Score| Mark {
         suite,
@@ -101,14 +102,7 @@ fn column(n: usize, of: usize, point: &Point, frame: Frame) -> Column {
 
 fn line(from: &Column, to: &Column, suite: usize) -> Line {
     let (from_mark, to_mark) = (&from.marks[suite], &to.marks[suite]);
-    Line {
-        suite: from_mark.suite,
-        side_px: from_mark.side_px,
-        x1: from.x,
-        y1: from_mark.y,
-        x2: to.x,
-        y2: to_mark.y,
-    }
+    Line { suite: from_mark.suite, side_px: from_mark.side_px, x1: from.x, y1: from_mark.y, x2: to.x, y2: to_mark.y }
 }
 
 #[cfg(test)]

@@ -91,7 +91,10 @@ pub(crate) fn clip(text: &str) -> String {
     let half = TEXT_SHOWN_CHARS_MAX / 2;
     let head: String = text.chars().take(half).collect();
     let tail: String = text.chars().skip(chars - half).collect();
-    format!("{head}\n… {} characters are not shown here; the event log has them …\n{tail}", count((chars - 2 * half) as u64))
+    format!(
+        "{head}\n… {} characters are not shown here; the event log has them …\n{tail}",
+        count((chars - 2 * half) as u64)
+    )
 }
 
 /// One path segment of a URL.
@@ -123,7 +126,10 @@ mod tests {
     fn numbers_read_as_people_write_them() {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(999), "999");
-        assert_eq!([duration(840), duration(4_200), duration(188_000), duration(7_500_000)], ["840 ms", "4.2 s", "3 min 08 s", "2 h 05 min"]);
+        assert_eq!(
+            [duration(840), duration(4_200), duration(188_000), duration(7_500_000)],
+            ["840 ms", "4.2 s", "3 min 08 s", "2 h 05 min"]
+        );
         assert_eq!([usd(0), usd(420), usd(1_250_000)], ["$0.00", "$0.0004", "$1.25"]);
         assert_eq!([points(0.124), points(-0.05), points(0.001)], ["+12", "−5", "0"]);
     }

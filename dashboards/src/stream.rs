@@ -53,9 +53,9 @@ pub(crate) async fn run(
         Ok(_) => {}
     }
     let format = wanted.format;
-    let messages = reads.follow(&run, after_seq(&headers, wanted.from_seq)).filter_map(move |event| async move {
-        message(&event, format).map(Ok::<_, Infallible>)
-    });
+    let messages = reads
+        .follow(&run, after_seq(&headers, wanted.from_seq))
+        .filter_map(move |event| async move { message(&event, format).map(Ok::<_, Infallible>) });
     answer(messages)
 }
 

@@ -61,7 +61,9 @@ pub fn wire(event: &Event) -> Option<WireEvent> {
             json!({ "tree": t.tree, "added": t.added, "modified": t.modified, "deleted": t.deleted }),
         ),
         Body::NodeArrived(n) => (WireName::PlanStep, json!({ "node": n.node, "status": "arrived" })),
-        Body::ActionScheduled(a) => (WireName::PlanStep, json!({ "action": a.id, "node": a.node, "status": "scheduled" })),
+        Body::ActionScheduled(a) => {
+            (WireName::PlanStep, json!({ "action": a.id, "node": a.node, "status": "scheduled" }))
+        }
         Body::ActionStarted(a) => (WireName::PlanStep, json!({ "action": a.action, "status": "started" })),
         Body::ActionFinished(a) => {
             (WireName::PlanStep, json!({ "action": a.action, "status": "finished", "outcome": a.outcome }))

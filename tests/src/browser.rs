@@ -3,7 +3,6 @@
 //! Start at [`Browser::launch`]. A machine without Chromium makes a test fail, with the command that installs it.
 
 use std::{
-
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -150,7 +149,10 @@ impl Browser {
 
     /// The whole page as PNG.
     pub async fn screenshot(&mut self) -> Result<Vec<u8>> {
-        let whole = json!({ "format": "png", "captureBeyondViewport": true });
+        let metrics = self.command("Page.getLayoutMetrics", json!({})).await?;
+        let size = &metrics["cssContentSize"];
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let whole = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let shot = self.command("Page.captureScreenshot", whole).await?;
         Ok(BASE64_STANDARD.decode(shot["data"].as_str().context("a picture")?)?)
     }
@@ -169,7 +171,8 @@ impl Browser {
             request["sessionId"] = json!(self.session);
         }
         self.socket.send(Message::text(request.to_string())).await?;
-        let answer = timeout(ANSWER_WITHIN, self.answer(id)).await.with_context(|| format!("{method}: no answer"))??;
+        let answer =
+            timeout(ANSWER_WITHIN, self.answer(id)).await.with_context(|| format!("{method}: no answer"))??;
         match answer.get("error") {
             Some(error) => Err(anyhow!("{method}: {error}")),
             None => Ok(answer["result"].clone()),

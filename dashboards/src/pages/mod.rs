@@ -77,7 +77,8 @@ fn respond(status: StatusCode, template: &str, context: Value) -> Response {
 
 /// 404 with a way out.
 pub(crate) fn missing(what: &str) -> Response {
-    let (title, advice) = (format!("There is no such {what}"), "It may have another id, or belong to another data folder.");
+    let (title, advice) =
+        (format!("There is no such {what}"), "It may have another id, or belong to another data folder.");
     respond(StatusCode::NOT_FOUND, "error.html", context! { title, advice })
 }
 

@@ -220,19 +220,14 @@ fn cells(run: &RunId, trials: &[&Trial], round: Round) -> Vec<Cell> {
     let cell = |trial: &&&Trial| Cell {
         href: trial_href(run, &trial.finished),
         verdict: trial.finished.verdict,
-        label: format!(
-            "{}, {}: {}",
-            trial.finished.scenario,
-            trial_label(trial),
-            trial_words(trial.finished.verdict)
-        ),
+        label: format!("{}, {}: {}", trial.finished.scenario, trial_label(trial), trial_words(trial.finished.verdict)),
         failure: trial.finished.failure.clone(),
     };
     trials.iter().map(cell).collect()
 }
 
 fn round_label(round: Round) -> String {
-    if round.fresh { format!("{} fresh", round.iteration) } else { round.iteration.to_string() }
+    if round.fresh { format!("{}, fresh trials", round.iteration) } else { format!("iteration {}", round.iteration) }
 }
 
 pub(super) fn trial_label(trial: &Trial) -> String {
