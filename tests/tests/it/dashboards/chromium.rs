@@ -105,6 +105,37 @@ async fn what_happens_appears_without_a_reload_and_keeps_the_readers_place() -> 
 }
 
 #[tokio::test]
+async fn a_stream_that_breaks_goes_on_where_it_was() -> Result<()> {
+    let factory = Factory::demo();
+    let base = serve(&factory).await?;
+    let run = factory.run_of("reminders");
+    let mut browser = Browser::launch().await?;
+    browser.goto(&format!("{base}/runs/{run}")).await?;
+    browser.wait_for("document.getElementById('link').textContent === 'live'").await?;
+    factory.hang_up();
+    let reason = "It went on while nobody was listening.".to_owned();
+    let finished = Finished { verdict: Verdict::Cancelled, reason, spent: Spend::default(), at: Timestamp::now() };
+    factory.emit(&run, Timestamp::now(), finished);
+    browser.wait_for("document.querySelector('.lead').textContent.includes('nobody was listening')").await
+}
+
+/// Without it, an empty list of complaints would prove nothing.
+#[tokio::test]
+async fn the_browser_tells_what_the_policy_refused_and_what_a_script_complained_of() -> Result<()> {
+    let base = serve(&Factory::empty()).await?;
+    let mut browser = Browser::launch().await?;
+    browser.goto(&base).await?;
+    let inline = "document.body.append(Object.assign(document.createElement('script'), { text: 'window.ran = true' }))";
+    browser.eval(inline).await?;
+    browser.eval("console.error('a script complains')").await?;
+    browser.wait_for("true").await?;
+    assert_eq!(browser.eval("window.ran === true").await?, false);
+    let told = browser.console_errors().join("\n");
+    assert!(told.contains("Content Security Policy") && told.contains("a script complains"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_overview_follows_every_run() -> Result<()> {
     let factory = Factory::demo();
     let base = serve(&factory).await?;
