@@ -157,7 +157,8 @@ async fn keys_alone_lead_from_the_specs_to_a_trajectory() -> Result<()> {
     browser.goto(&base).await?;
     tab_to(&mut browser, "a.textContent.includes('Checkout')").await?;
     browser.press("Enter").await?;
-    browser.wait_for("!!document.querySelector('.matrix')").await?;
+    // The matrix is there before the scripts are; complete means both.
+    browser.wait_for("document.readyState === 'complete' && !!document.querySelector('.matrix')").await?;
     tab_to(&mut browser, "a.matches('a.trial')").await?;
     let first = browser.eval("document.activeElement.href").await?;
     browser.press("ArrowRight").await?;
