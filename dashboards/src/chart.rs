@@ -8,21 +8,21 @@ use serde::Serialize;
 
 use crate::reads::Point;
 
-const LEFT_PERCENT: f64 = 18.0; // room for the words of the scale
-const RIGHT_PERCENT: f64 = 88.0; // room for half of the last label
 const SIDE_PX: f64 = 7.0; // visible stands left of its place and holdout right of it, so that equal scores both show
 
 #[derive(Clone, Copy)]
 pub(crate) struct Frame {
     pub top_px: f64,
     pub bottom_px: f64,
+    pub left_percent: f64,
+    pub right_percent: f64,
 }
 
 impl Frame {
-    /// On a run's page.
-    pub(crate) const FULL: Self = Self { top_px: 18.0, bottom_px: 186.0 };
+    /// On a run's page: room for the words of the scale at the left, for half of the last label at the right.
+    pub(crate) const FULL: Self = Self { top_px: 18.0, bottom_px: 186.0, left_percent: 18.0, right_percent: 88.0 };
     /// In a row of the overview.
-    pub(crate) const SPARK: Self = Self { top_px: 5.0, bottom_px: 35.0 };
+    pub(crate) const SPARK: Self = Self { top_px: 5.0, bottom_px: 35.0, left_percent: 4.0, right_percent: 96.0 };
 
     fn y(self, fraction: f64) -> f64 {
         let clamped = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
@@ -85,7 +85,7 @@ pub(crate) fn chart(points: &[Point], target: Option<f64>, frame: Frame) -> Char
 fn column(n: usize, of: usize, point: &Point, frame: Frame) -> Column {
     let x = match of {
         0 | 1 => 50.0,
-        of => LEFT_PERCENT + n as f64 * (RIGHT_PERCENT - LEFT_PERCENT) / (of - 1) as f64,
+        of => frame.left_percent + n as f64 * (frame.right_percent - frame.left_percent) / (of - 1) as f64,
     };
     let mark = |suite, side_px, score: &Score| Mark {
         suite,

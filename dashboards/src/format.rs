@@ -8,7 +8,7 @@ const TEXT_SHOWN_CHARS_MAX: usize = 24_000; // a few hundred lines: what a perso
 
 pub(crate) fn percent(fraction: f64) -> String {
     // Rounded towards doubt: 79.6 % must not read as the 80 % it misses, nor 99.9 % as all.
-    format!("{:.0} %", (fraction * 100.0 + 1e-9).floor())
+    format!("{:.0}\u{a0}%", (fraction * 100.0 + 1e-9).floor())
 }
 
 /// A difference of two fractions, in percentage points with its sign.
@@ -116,10 +116,10 @@ mod tests {
 
     #[test]
     fn a_fraction_that_misses_a_target_never_reads_as_if_it_reached_it() {
-        assert_eq!(percent(0.796), "79 %");
-        assert_eq!(percent(0.999), "99 %");
-        assert_eq!(percent(0.29), "29 %", "binary fractions do not lose a point");
-        assert_eq!(percent(1.0), "100 %");
+        assert_eq!(percent(0.796), "79\u{a0}%");
+        assert_eq!(percent(0.999), "99\u{a0}%");
+        assert_eq!(percent(0.29), "29\u{a0}%", "binary fractions do not lose a point");
+        assert_eq!(percent(1.0), "100\u{a0}%");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use crate::{Reads, pages, wire::wire};
 
+const RETRY: Duration = Duration::from_secs(1); // browsers would wait three seconds or more
 const KEEP_ALIVE: Duration = Duration::from_secs(15); // below the 30 s after which common proxies give up
 
 #[derive(Debug, Deserialize)]
@@ -66,7 +67,8 @@ pub(crate) async fn pulse(State(reads): State<Arc<dyn Reads>>) -> Response {
 }
 
 fn answer(messages: impl stream::Stream<Item = Result<sse::Event, Infallible>> + Send + 'static) -> Response {
-    Sse::new(messages).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    let hello = stream::iter([Ok(sse::Event::default().retry(RETRY))]);
+    Sse::new(hello.chain(messages)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
 fn after_seq(headers: &HeaderMap, from_seq: Option<u64>) -> u64 {

@@ -1,4 +1,4 @@
-//! A real Chromium, driven over its DevTools protocol.
+//! A real Chromium, driven over its `DevTools` protocol.
 //!
 //! Start at [`Browser::launch`]. A machine without Chromium makes a test fail, with the command that installs it.
 
@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::{SinkExt, StreamExt};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -20,7 +21,7 @@ use tokio::{
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -30,10 +31,12 @@ const FLAGS: [&str; 10] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-breakpad",
     "--remote-debugging-port=0",
 ];
 const LAUNCH_WITHIN: Duration = Duration::from_secs(60); // cold start on a busy machine
 const ANSWER_WITHIN: Duration = Duration::from_secs(30); // of one command, or of a condition in the page
+const END_WITHIN: Duration = Duration::from_secs(5); // of a killed process
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// One browser with one page. Dropping it ends the process and removes its profile.
@@ -42,27 +45,37 @@ pub struct Browser {
     session: String,
     next_id: u64,
     complaints: Vec<String>,
-    _process: Child,
+    process: Child,
     _profile: tempfile::TempDir,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The whole group, and to the end: a child that still writes would leave the profile behind.
+        let group = self.process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(group) = group {
+            // It may have ended by itself.
+            kill_process_group(group, Signal::KILL).ok();
+        }
+        let deadline = Instant::now() + END_WITHIN;
+        while Instant::now() < deadline && matches!(self.process.try_wait(), Ok(None)) {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
 }
 
 impl Browser {
     pub async fn launch() -> Result<Self> {
-        let profile = tempfile::tempdir()?;
+        // A name of its own, so that whoever cleans up knows whose it is.
+        let profile = tempfile::Builder::new().prefix("factory-chromium-").tempdir()?;
         let mut process = start(profile.path())?;
         let stderr = process.stderr.take().context("the browser's stderr is piped")?;
         let address = timeout(LAUNCH_WITHIN, devtools_address(BufReader::new(stderr)))
             .await
             .context("chromium did not open its DevTools port")??;
         let (socket, _) = connect_async(address).await?;
-        let mut browser = Self {
-            socket,
-            session: String::new(),
-            next_id: 0,
-            complaints: Vec::new(),
-            _process: process,
-            _profile: profile,
-        };
+        let mut browser =
+            Self { socket, session: String::new(), next_id: 0, complaints: Vec::new(), process, _profile: profile };
         browser.open_page().await?;
         Ok(browser)
     }
@@ -149,7 +162,10 @@ impl Browser {
 
     /// The whole page as PNG.
     pub async fn screenshot(&mut self) -> Result<Vec<u8>> {
-        let whole = json!({ "format": "png", "captureBeyondViewport": true });
+        let metrics = self.command("Page.getLayoutMetrics", json!({})).await?;
+        let size = &metrics["cssContentSize"];
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let whole = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let shot = self.command("Page.captureScreenshot", whole).await?;
         Ok(BASE64_STANDARD.decode(shot["data"].as_str().context("a picture")?)?)
     }
@@ -193,7 +209,7 @@ fn start(profile: &std::path::Path) -> Result<Child> {
     for name in NAMES {
         let mut command = Command::new(name);
         command.args(FLAGS).arg(format!("--user-data-dir={}", profile.display())).arg("about:blank");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
         match command.spawn() {
             Ok(process) => return Ok(process),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -151,8 +151,8 @@ fn sentence(run: &RunPage, now_doing: &[WalkStep]) -> String {
         Phase::Finished { reason, .. } => reason.clone(),
         Phase::Parked(parked) => parked.question.clone(),
         Phase::Active if now_doing.is_empty() => "Waiting for a worker.".to_owned(),
-        Phase::Active if run.progress.iteration == 0 => format!("Before the first iteration: {}.", doing()),
-        Phase::Active => format!("Iteration {}: {}.", run.progress.iteration, doing()),
+        Phase::Active if run.progress.iteration == 0 => format!("Before the first iteration, at {}.", doing()),
+        Phase::Active => format!("In iteration {}, at {}.", run.progress.iteration, doing()),
     }
 }
 

@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn graded(suite: Suite, scenario: usize, verdict: TrialVerdict) -> Graded {
-        let requirements = vec![if scenario % 2 == 0 { "R1" } else { "R2" }.to_owned()];
+        let requirements = vec![if scenario.is_multiple_of(2) { "R1" } else { "R2" }.to_owned()];
         Graded { suite, scenario: format!("s{scenario}"), requirements, weight: 1.0, verdict, fresh: false }
     }
 
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn few_trials_show_nothing_and_the_reason_says_how_many_more() {
-        let trials: Vec<Graded> = all_pass().into_iter().filter(|trial| trial.scenario < "s3".to_owned()).collect();
+        let trials: Vec<Graded> = all_pass().into_iter().filter(|trial| trial.scenario.as_str() < "s3").collect();
         let finding = evaluate(&spec(), &trials, false);
         assert!(!finding.satisfied);
         assert!(finding.reason.contains("more trials like these would settle it"), "{}", finding.reason);

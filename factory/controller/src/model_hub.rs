@@ -78,7 +78,7 @@ fn keyed(known: &Provider, model: Option<&str>) -> Result<ModelHub, Failure> {
     let model = model.or(known.model.as_deref()).unwrap_or(match provider {
         agents::Provider::Anthropic => SCRIPTED_MODEL,
         agents::Provider::Openai | agents::Provider::OpenaiChat => "gpt-5.2",
-        agents::Provider::Gemini => "gemini-3-pro",
+        agents::Provider::Gemini => "gemini-3.1-pro-preview",
         agents::Provider::Ollama => "qwen3:8b",
     });
     let mut config = ProviderConfig::new(provider, model, Secret::new(known.key.clone().unwrap_or_default()));

@@ -136,7 +136,7 @@ pub fn compile(spec_path: &Path, overrides: &Overrides, provider: Option<&str>) 
     let source = Source::read(spec_path).map_err(Diagnostics::from)?;
     let mut spec = Spec::parse(&source)?;
     apply(&mut spec, overrides);
-    let start = spec_path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let start = spec_path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let repository = repo::root_of(start)?;
     let repository = repository.canonicalize().map_err(io(&repository))?;
     let shown = shown_from_here(&repository);
@@ -197,7 +197,7 @@ fn agent_setting(
     if let Some(provider) = provider {
         // The spec's model is one of the spec's profile; another provider has never heard of it.
         let speaks = profile.as_deref().unwrap_or("anthropic") == provider;
-        let model = overrides.model.clone().or(model.filter(|_| speaks));
+        let model = overrides.model.clone().or_else(|| model.filter(|_| speaks));
         return Ok(AgentSetting::Provider { provider: provider.to_owned(), model, profile: None });
     }
     let Some(script) = &spec.agent.script else {

@@ -160,7 +160,7 @@ async fn act(job: Job, started: bool) -> Result<(), Error> {
     let (outcome, spent) = match perform::perform(&job).await {
         Ok(done) => (Outcome::Succeeded { output: done.output }, done.spent),
         // The write was refused or the store is gone: there is nothing to record it in.
-        Err(perform::Failure { error: Some(error), .. }) => return Err(error),
+        Err(perform::Failure { error: Some(error), .. }) => return Err(*error),
         Err(failure) => (Outcome::Failed { class: failure.class, message: failure.message }, failure.spent),
     };
     job.journal.record(ActionFinished { action: job.action.id.clone(), outcome, spent, at: now() }).await

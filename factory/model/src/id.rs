@@ -1,6 +1,6 @@
 //! Identifiers: a prefix that names the kind, then 26 characters of Crockford base 32 that sort by time of creation.
 //!
-//! The 128 bits are those of a UUIDv7 that the caller mints, so this module needs no clock and no randomness.
+//! The 128 bits are those of a version 7 UUID that the caller mints, so this module needs no clock and no randomness.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ macro_rules! ids {
         impl $name {
             pub const PREFIX: &'static str = $prefix;
 
-            /// From a fresh UUIDv7.
+            /// From a fresh version 7 UUID.
             pub fn from_uuid(uuid: Uuid) -> Self {
                 Self(encode(Self::PREFIX, uuid.as_u128()))
             }

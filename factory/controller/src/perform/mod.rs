@@ -46,13 +46,13 @@ pub(crate) struct Failure {
     pub(crate) class: FailureClass,
     pub(crate) message: String,
     pub(crate) spent: Spend,
-    pub(crate) error: Option<Error>,
+    pub(crate) error: Option<Box<Error>>,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let message = error.to_string();
-        Self { class: FailureClass::Transient, message, spent: Spend::default(), error: Some(error) }
+        Self { class: FailureClass::Transient, message, spent: Spend::default(), error: Some(Box::new(error)) }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn findings(flow: &Flow, source: &Source) -> Diagnostics {
     for id in without_way_out(flow) {
         report(&id, format!("from node `{id}` no exit can be reached"), "lead an edge on to an `exit`");
     }
-    if flow.nodes.values().any(|node| exits_satisfied(node)) && !flow.nodes.values().any(|node| node.goal) {
+    if flow.nodes.values().any(exits_satisfied) && !flow.nodes.values().any(|node| node.goal) {
         report("nodes", "a flow that may exit satisfied has no goal".to_owned(), "mark the deciding gate `goal: true`");
     }
     found

@@ -134,7 +134,7 @@ fn schedule(id: &str, node: &Node, visit: u32, attempt: u32) -> Body {
 /// An exit's verdict; `satisfied` only if every goal was reached.
 fn exit(state: &State, id: &str, node: &Node) -> Body {
     let verdict = serde_json::from_value(node.with["verdict"].clone()).unwrap_or(Verdict::Infrastructure);
-    let reason = node.with["reason"].as_str().unwrap_or(verdict.words());
+    let reason = node.with["reason"].as_str().unwrap_or_else(|| verdict.words());
     let missed = state.flow.nodes.iter().find(|(goal, node)| node.goal && !state.succeeded.contains(*goal));
     match missed {
         Some((goal, _)) if verdict == Verdict::Satisfied => {
