@@ -26,7 +26,8 @@ impl StoreReads {
 
     async fn trial(&self, stream: &StreamId, suite: Suite, key: &TrialKey) -> Result<Option<Trajectory>> {
         let trials = self.whole(stream).await?.into_iter().filter_map(trial_of);
-        Ok(trials.filter(|trial| trial.suite == suite && key.fits(trial)).last().map(Trajectory::from_trial))
+        let fitting = trials.filter(|trial| trial.suite == suite && key.fits(trial));
+        Ok(fitting.max_by_key(|trial| trial.trial).map(Trajectory::from_trial))
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct RunArguments {
     /// The spec, for example specs/checkout.md.
     spec: PathBuf,
     /// Let this command build instead of the built-in agent: it runs inside the sandbox, with the task on its standard
-    /// input and in the file that $FACTORY_TASK_FILE names.
+    /// input and in the file that `$FACTORY_TASK_FILE` names.
     #[arg(long, value_name = "COMMAND")]
     agent: Option<String>,
     /// The model to ask, by its provider's name for it.
