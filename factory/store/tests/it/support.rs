@@ -61,6 +61,8 @@ impl Db {
         let mut connection = PgConnection::connect_with(&admin.owner).await.unwrap();
         run(&mut connection, &format!("drop database if exists {name} with (force)")).await;
         run(&mut connection, &format!("create database {name} template {template}")).await;
+        // These tests ask what is stored, not whether it survives a power cut; the disk is the slowest part of them.
+        run(&mut connection, &format!("alter database {name} set synchronous_commit = off")).await;
         let access = admin.database(&name);
         let data_home = tempfile::tempdir().unwrap();
         let store = Store::connect(access.clone(), data_home.path().to_owned(), None).await.unwrap();
