@@ -1,1 +1,36 @@
-//! Skeleton.
+//! Runs scenarios against a subject: k trials each, on fresh digital twins, with honest statistics.
+//!
+//! Owns the scenario format, the runner, the statistics and the reports. Knows nothing of the factory: it drives a
+//! subject through a [`Launcher`] and asks judges through [`judges::Ask`]. It never prints, never reads the
+//! environment, and never follows what a subject says to anywhere but the subject.
+//!
+//! Start reading at [`run`], then `trial` (one trial), then `step` (what a scenario can do).
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod arrange;
+pub mod controls;
+mod expect;
+mod record;
+pub mod report;
+mod run;
+mod scenario;
+pub mod stats;
+mod step;
+mod subject;
+mod text;
+mod trial;
+
+pub use record::{EVIDENCE_BODY_BYTES_MAX, Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict};
+pub use report::Report;
+pub use run::{Gate, Observer, ObserverError, Plan, RunError, StopEarly, Unobserved, run};
+pub use scenario::{Kind, LintCode, LintContext, Scenario, Suite};
+pub use subject::{
+    ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Signal,
+    SubjectConfig, UrlLauncher,
+};
+
+/// The JSON Schemas of scenario files and of `harness.yaml`, for editors.
+pub fn schemas() -> serde_json::Value {
+    serde_json::json!({ "scenario": scenario::schema(), "harness": subject::config_schema() })
+}

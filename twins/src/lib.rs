@@ -1,1 +1,62 @@
-//! Skeleton.
+//! Digital twins: outside services imitated on loopback, stateful, deterministic, and breakable on purpose.
+//!
+//! Owns the engine (clock, seeds, faults, idempotency, webhooks, journal, spaces) and one module per service. Never
+//! reaches a real service, never reads the wall clock for what it answers, never prints. Knows nothing of scenarios.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), twins::TwinError> {
+//! use twins::{Engine, EngineOptions};
+//! let engine = Engine::new(EngineOptions { seed: 7, start_at: jiff::Timestamp::now() });
+//! let space = engine.space("checkout", 1);
+//! let stripe = space.serve("stripe", serde_json::json!({"account": {"secret_key": "sk_test_shop"}}))?;
+//! // … drive the product against `stripe.base_url` …
+//! assert_eq!(space.calls("stripe", Some("payment_intents.create")).len(), 1);
+//! space.close().await;
+//! # Ok(()) }
+//! ```
+//!
+//! A space is the unit of determinism: its clock, ids and journal depend on its seed and its own requests only, so
+//! spaces that run beside each other do not disturb each other. Start reading at [`Space`], then `engine::core`
+//! (one exchange), `twin` (what a service declares), then a service.
+
+#![recursion_limit = "256"] // the service objects are long `json!` literals
+
+mod admin;
+mod engine;
+mod error;
+mod http;
+pub mod script;
+mod services;
+mod twin;
+
+pub use admin::serve_admin;
+pub use engine::{
+    Engine, EngineOptions,
+    fault::{FaultKind, FaultRule, FaultStatus},
+    journal::{Call, CallRequest, CallResponse},
+    space::{Served, Snapshot, Space},
+};
+pub use error::TwinError;
+pub use twin::TwinInfo;
+
+/// Every twin with its operations and actions, in the order of their names: what a lint checks names against.
+pub fn catalogue() -> Vec<TwinInfo> {
+    services::catalogue()
+}
+
+/// Whether a space that serves `twin` would take the rule: for lints.
+///
+/// # Errors
+/// As [`Space::fault`].
+pub fn check_fault(twin: &str, rule: FaultRule) -> Result<(), TwinError> {
+    let opened = services::open(twin, serde_json::Value::Null)?;
+    engine::fault::Faults::default().arm(twin, &opened.operations(), rule)
+}
+
+/// Whether `config` fits `twin`, without serving it: for lints.
+///
+/// # Errors
+/// As [`Space::serve`], except for ports.
+pub fn check_config(twin: &str, config: serde_json::Value) -> Result<(), TwinError> {
+    services::open(twin, config).map(drop)
+}

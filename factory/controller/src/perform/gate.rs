@@ -1,0 +1,95 @@
+//! Puts the trials of the present tree before the gate and writes down its whole reasoning.
+
+use model::{
+    event::{
+        Body,
+        grade::{GateEvaluated, TrialFinished},
+    },
+    hash::Digest,
+    verdict::Suite,
+};
+use serde_json::json;
+
+use super::{Done, Failure, Job, done};
+use crate::gate::{self, Graded};
+
+pub(super) async fn evaluate(job: &Job) -> Result<Done, Failure> {
+    let fresh = job.action.input["fresh"] == true;
+    let trials = graded(job).await;
+    let finding = gate::evaluate(&job.seed.spec, &trials, fresh);
+    let iteration = job.iteration().await;
+    let earlier = earlier_failures(job).await;
+    let stuck = !finding.satisfied && gate::is_stuck(&earlier, finding.failures);
+    let output = json!({
+        "satisfied": finding.satisfied,
+        "stuck": stuck,
+        "reason": finding.reason,
+        "failures": earlier.iter().chain([&finding.failures]).collect::<Vec<_>>(),
+        "visible": finding.visible,
+        "holdout": finding.holdout,
+    });
+    let event = GateEvaluated {
+        action: job.action.id.clone(),
+        iteration,
+        target: job.seed.spec.satisfaction.target,
+        visible: finding.visible,
+        holdout: finding.holdout,
+        gap: finding.gap,
+        gap_low: finding.gap_low,
+        gap_high: finding.gap_high,
+        satisfied: finding.satisfied,
+        reason: finding.reason,
+        requirements: finding.requirements,
+    };
+    job.journal.record(event).await?;
+    Ok(done(output))
+}
+
+/// What failed at the gates before this one, oldest first.
+async fn earlier_failures(job: &Job) -> Vec<Digest> {
+    let state = job.journal.state().await;
+    let last = state.outputs.get(&job.action.node).map(|output| output["failures"].clone());
+    last.and_then(|failures| serde_json::from_value(failures).ok()).unwrap_or_default()
+}
+
+/// The trials of the tree that was built last, each once: a repeated trial stands in for the one that was spoiled.
+pub(super) async fn graded(job: &Job) -> Vec<Graded> {
+    let trials = trials_of_last_build(job).await;
+    let weight = |trial: &TrialFinished| {
+        let scenario = match trial.suite {
+            Suite::Visible => {
+                job.seed.visible.scenarios.iter().find(|known| known.slug == trial.scenario).map(AsRef::as_ref)
+            }
+            Suite::Holdout => job.seed.holdout(&trial.scenario),
+        };
+        scenario.map_or(1.0, |scenario| scenario.weight)
+    };
+    let graded = |trial: TrialFinished| Graded {
+        weight: weight(&trial),
+        suite: trial.suite,
+        fresh: trial.action.as_str().starts_with("stay-"),
+        scenario: trial.scenario,
+        requirements: trial.requirements,
+        verdict: trial.verdict,
+    };
+    trials.into_iter().map(graded).collect()
+}
+
+/// Since the last exported tree; of trials with the same number the last one.
+pub(super) async fn trials_of_last_build(job: &Job) -> Vec<TrialFinished> {
+    let mut trials: Vec<TrialFinished> = Vec::new();
+    for event in job.journal.events().await {
+        match &event.body {
+            Body::TreeExported(_) => trials.clear(),
+            Body::TrialFinished(trial) => {
+                let same = |known: &TrialFinished| {
+                    (known.suite, &known.scenario, known.trial) == (trial.suite, &trial.scenario, trial.trial)
+                };
+                trials.retain(|known| !same(known));
+                trials.push(trial.clone());
+            }
+            _ => {}
+        }
+    }
+    trials
+}

@@ -1,0 +1,139 @@
+//! Performers: one file for each kind of action. A performer reads the log to see what of its action is done already,
+//! does the rest, and gives an output. It never decides what comes next and never retries itself.
+
+mod build;
+mod feedback;
+mod gate;
+mod grade;
+mod publish;
+
+use std::sync::Arc;
+
+use model::{
+    budget::Spend,
+    event::{
+        Body,
+        grade::LeakCaught,
+        run::{Action, FailureClass, IncidentOpened},
+    },
+    flow::NodeKind,
+    hash::Digest,
+    id::IncidentId,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Error, Factory, journal::Journal, layout::RunDir, leak::LeakScanner, seed::Seed};
+
+/// One action to perform.
+pub(crate) struct Job {
+    pub(crate) factory: Arc<Factory>,
+    pub(crate) journal: Journal,
+    pub(crate) seed: Arc<Seed>,
+    pub(crate) action: Action,
+}
+
+/// What a performed action gives.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) output: Value,
+    pub(crate) spent: Spend,
+}
+
+/// Why it gave nothing. `error` is set where the log itself could not be written.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) class: FailureClass,
+    pub(crate) message: String,
+    pub(crate) spent: Spend,
+    pub(crate) error: Option<Error>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        Self { class: FailureClass::Transient, message, spent: Spend::default(), error: Some(error) }
+    }
+}
+
+impl Failure {
+    pub(crate) fn transient(message: impl std::fmt::Display) -> Self {
+        Self::of(FailureClass::Transient, message)
+    }
+
+    pub(crate) fn permanent(message: impl std::fmt::Display) -> Self {
+        Self::of(FailureClass::Permanent, message)
+    }
+
+    fn of(class: FailureClass, message: impl std::fmt::Display) -> Self {
+        Self { class, message: message.to_string(), spent: Spend::default(), error: None }
+    }
+}
+
+impl Job {
+    pub(crate) fn new(factory: &Arc<Factory>, journal: &Journal, seed: &Arc<Seed>, action: Action) -> Self {
+        Self { factory: Arc::clone(factory), journal: journal.clone(), seed: Arc::clone(seed), action }
+    }
+
+    pub(crate) fn dir(&self) -> &RunDir {
+        &self.seed.dir
+    }
+
+    /// The tree that the last build left.
+    pub(crate) async fn built_tree(&self) -> Result<Digest, Failure> {
+        let state = self.journal.state().await;
+        let tree = state.outputs.get("build").and_then(|output| output["tree"].as_str()?.parse().ok());
+        tree.ok_or_else(|| Failure::permanent("nothing was built before this node: the flow must build first"))
+    }
+
+    /// How many builds there were.
+    pub(crate) async fn iteration(&self) -> u32 {
+        self.journal.state().await.visits.get("build").copied().unwrap_or_default()
+    }
+
+    pub(crate) fn scanner(&self) -> LeakScanner {
+        LeakScanner::new(&self.seed.secrets, self.seed.public.iter().map(String::as_str))
+    }
+
+    /// Finds nothing but canaries: for texts that an agent makes itself and that may resemble anything.
+    pub(crate) fn canaries(&self) -> LeakScanner {
+        let bare = |secret: &crate::leak::Secret| crate::leak::Secret { text: String::new(), ..secret.clone() };
+        LeakScanner::new(&self.seed.secrets.iter().map(bare).collect::<Vec<_>>(), [])
+    }
+
+    /// Writes down that a text was withheld, and tells a person.
+    pub(crate) async fn caught(&self, surface: &str, holdouts: Vec<String>) -> Result<(), Error> {
+        let summary = format!("{surface} held the text of {}; it was withheld", holdouts.join(", "));
+        let leak = LeakCaught { action: self.action.id.clone(), surface: surface.to_owned(), holdouts };
+        self.journal.record(leak).await?;
+        let incident = IncidentId::from_uuid(Uuid::now_v7());
+        self.journal.record(IncidentOpened { incident, code: "holdout_leak".to_owned(), summary }).await
+    }
+
+    /// The run's own events so far, in order.
+    pub(crate) async fn bodies(&self) -> Vec<Body> {
+        self.journal.events().await.iter().map(|event| event.body.clone()).collect()
+    }
+}
+
+/// Performs one action.
+pub(crate) async fn perform(job: &Job) -> Result<Done, Failure> {
+    let tool = job.action.input["tool"].as_str();
+    match (job.action.kind, tool) {
+        (NodeKind::Agent, _) => Box::pin(build::build(job)).await,
+        (NodeKind::Harness, _) if job.action.input["suite"] == "controls" => grade::prove(job).await,
+        (NodeKind::Harness, _) => Box::pin(grade::grade(job)).await,
+        (NodeKind::Gate, _) => gate::evaluate(job).await,
+        (NodeKind::Tool, Some("feedback")) => feedback::compose(job).await,
+        (NodeKind::Tool, Some("publish")) => publish::publish(job).await,
+        (kind, _) => Err(Failure::permanent(format!(
+            "no performer for a node of type `{}` here; this worker performs agent, harness, gate, human and the tools \
+             `feedback` and `publish`",
+            kind.words()
+        ))),
+    }
+}
+
+fn done(output: Value) -> Done {
+    Done { output, spent: Spend::default() }
+}

@@ -1,0 +1,380 @@
+//! The seed: a spec compiled with everything that a run needs, checked before anything is spent.
+//!
+//! [`compile`] reads the repository and refuses what is wrong with `file:line:col`. [`Compiled::start`] copies it all
+//! into the run's folder, so that a run never depends on files that change under it. [`Seed::open`] reads it back, on
+//! this worker or the next.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use harness::{Kind, LintContext, Scenario, SubjectConfig, Suite};
+use jiff::Timestamp;
+use located::{Diagnostics, Source};
+use model::{
+    event::{
+        Body, Draft, StreamId,
+        run::{Created, SpecRef},
+    },
+    flow::Flow,
+    hash::Digest,
+    id::{RunId, WorkspaceId},
+    run::{State, settle},
+    spec::Spec,
+};
+use sandbox::{Exclude, Tree};
+use serde::{Deserialize, Serialize};
+use store::{Expected, Store};
+use uuid::Uuid;
+
+use crate::{layout::RunDir, leak::Secret, repo};
+
+/// The loop itself.
+pub const FACTORY_FLOW: &str = include_str!("../flows/factory.yaml");
+/// Build output that neither enters a builder's tree nor leaves it.
+const BUILD_OUTPUT: &[&str] = &["node_modules", "__pycache__", ".venv"];
+/// Only the factory's own user may read holdouts.
+const SEALED_MODE: u32 = 0o700;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Wrong(#[from] Diagnostics),
+    #[error(transparent)]
+    Repo(#[from] repo::Error),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Append(#[from] store::AppendError),
+    #[error(transparent)]
+    Lease(#[from] store::LeaseError),
+    #[error("the seed of {run} is not what it was: expected {expected}, found {found}; start a new run")]
+    Changed { run: RunId, expected: Digest, found: Digest },
+    #[error("the settings of {0} cannot be read; it is from another version of the factory")]
+    Settings(RunId),
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+    move |source| Error::Io { path: path.to_owned(), source }
+}
+
+/// What the person asked for on the command line, over what the spec says.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub agent_command: Option<String>,
+    pub model: Option<String>,
+    pub iterations: Option<u32>,
+    pub cost_usd_micros: Option<u64>,
+    pub trials: Option<u32>,
+    /// Of twins and random data. Default: from the run's id.
+    pub seed: Option<u64>,
+}
+
+/// What performers need to know of a run besides its files; stored in `run.created`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub repository: PathBuf,
+    /// The commit the run started from; `None` in a repository without one.
+    pub base: Option<String>,
+    pub agent: AgentSetting,
+    pub seed: u64,
+}
+
+/// Who builds. Keys are never stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum AgentSetting {
+    /// The built-in agent with a provider's model.
+    Provider { provider: String, model: Option<String>, profile: Option<String> },
+    /// The built-in agent; a script plays the model.
+    Script { path: PathBuf, model: Option<String>, profile: Option<String> },
+    /// A command inside the sandbox.
+    Command { command: String },
+}
+
+/// Everything that a run needs, in memory.
+#[derive(Debug)]
+pub struct Seed {
+    pub spec: Spec,
+    pub visible: Suite,
+    pub holdout: Suite,
+    pub subject: SubjectConfig,
+    pub settings: Settings,
+    pub digest: Digest,
+    pub created_at: Timestamp,
+    pub(crate) dir: RunDir,
+    pub(crate) tree: Tree,
+    pub(crate) secrets: Vec<Secret>,
+    /// Everything the builder may read, for the leak scanner.
+    pub(crate) public: Vec<String>,
+}
+
+/// A spec that is sound, not started yet.
+#[derive(Debug)]
+pub struct Compiled {
+    pub spec: Spec,
+    spec_path: PathBuf,
+    spec_text: String,
+    visible: Suite,
+    holdout: Suite,
+    flow: Flow,
+    settings: Settings,
+}
+
+/// Reads a spec and everything it names.
+///
+/// # Errors
+/// All that is wrong, before anything is spent.
+pub fn compile(spec_path: &Path, overrides: &Overrides, provider: Option<&str>) -> Result<Compiled, Error> {
+    let source = Source::read(spec_path).map_err(Diagnostics::from)?;
+    let mut spec = Spec::parse(&source)?;
+    apply(&mut spec, overrides);
+    let start = spec_path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let repository = repo::root_of(start)?;
+    let repository = repository.canonicalize().map_err(io(&repository))?;
+    let shown = shown_from_here(&repository);
+    let subject = SubjectConfig::load(&shown.join(&spec.subject))?;
+    let (visible, holdout) = suites(&shown.join(&spec.scenarios), &shown.join(&spec.holdout), &spec, &subject)?;
+    let agent = agent_setting(&repository, &source, &spec, overrides, provider)?;
+    let flow = Flow::parse(&Source::new("factory.yaml", FACTORY_FLOW))?;
+    let base = repo::head(&repository)?;
+    let settings = Settings { repository, base, agent, seed: overrides.seed.unwrap_or_default() };
+    let spec_text = source.text().to_owned();
+    Ok(Compiled { spec, spec_path: spec_path.to_owned(), spec_text, visible, holdout, flow, settings })
+}
+
+/// The repository as a person in the current folder would write it, so that errors name short paths.
+fn shown_from_here(repository: &Path) -> PathBuf {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    match here {
+        Ok(here) if here == repository => PathBuf::new(),
+        _ => repository.to_owned(),
+    }
+}
+
+fn apply(spec: &mut Spec, overrides: &Overrides) {
+    spec.budget.iterations = overrides.iterations.or(spec.budget.iterations);
+    spec.budget.cost_usd_micros = overrides.cost_usd_micros.or(spec.budget.cost_usd_micros);
+    spec.satisfaction.trials = overrides.trials.unwrap_or(spec.satisfaction.trials);
+}
+
+/// Loads and lints both suites; everything that is wrong with either is told at once.
+fn suites(visible: &Path, holdout: &Path, spec: &Spec, subject: &SubjectConfig) -> Result<(Suite, Suite), Error> {
+    let requirements = spec.requirement_ids();
+    let context = LintContext { requirements: Some(&requirements), subject: Some(subject) };
+    let load = |folder: &Path, kind| {
+        let suite = Suite::load(&[folder.to_owned()], kind)?;
+        suite.lint(context).map(|()| suite)
+    };
+    match (load(visible, Kind::Visible), load(holdout, Kind::Holdout)) {
+        (Ok(visible), Ok(holdout)) => Ok((visible, holdout)),
+        (visible, holdout) => {
+            let wrong = visible.err().into_iter().chain(holdout.err()).flat_map(|errors| errors.0);
+            Err(Error::Wrong(Diagnostics(wrong.collect())))
+        }
+    }
+}
+
+fn agent_setting(
+    repository: &Path,
+    source: &Source,
+    spec: &Spec,
+    overrides: &Overrides,
+    provider: Option<&str>,
+) -> Result<AgentSetting, Error> {
+    let model = overrides.model.clone().or_else(|| spec.agent.model.clone());
+    let profile = spec.agent.profile.clone();
+    if let Some(command) = overrides.agent_command.clone().or_else(|| spec.agent.command.clone()) {
+        return Ok(AgentSetting::Command { command });
+    }
+    if let Some(provider) = provider {
+        // The spec's model is one of the spec's profile; another provider has never heard of it.
+        let speaks = profile.as_deref().unwrap_or("anthropic") == provider;
+        let model = overrides.model.clone().or(model.filter(|_| speaks));
+        return Ok(AgentSetting::Provider { provider: provider.to_owned(), model, profile: None });
+    }
+    let Some(script) = &spec.agent.script else {
+        let error =
+            source.diagnostic(located::Place::START, "there is no model: no key is set and the spec names no script");
+        let hint =
+            "set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OLLAMA_BASE_URL, or pass --agent 'command …'";
+        return Err(Diagnostics::from(error.hint(hint)).into());
+    };
+    let path = repository.join(script);
+    twins::script::check(&path)?;
+    Ok(AgentSetting::Script { path, model, profile })
+}
+
+impl Compiled {
+    /// Where the model's replies come from, in words.
+    pub fn agent(&self) -> &AgentSetting {
+        &self.settings.agent
+    }
+
+    /// Copies the seed into the run's folder and appends `run.created`. The run is then ready to be claimed.
+    pub async fn start(self, store: &Store, home: &Path) -> Result<RunId, Error> {
+        let run = RunId::from_uuid(Uuid::now_v7());
+        let mut settings = self.settings.clone();
+        if settings.seed == 0 {
+            settings.seed = seed_of(&run);
+        }
+        let dir = RunDir::new(home, &run);
+        let tree = self.copy_into(&dir)?;
+        let digest = seed_digest(&self.spec, &self.visible, &self.holdout, &tree);
+        let workspace = WorkspaceId::from_uuid(Uuid::nil());
+        let created = Created {
+            run: run.clone(),
+            workspace: workspace.clone(),
+            spec: SpecRef {
+                id: self.spec.id.clone(),
+                title: self.spec.title.clone(),
+                path: relative(&self.spec_path, &settings.repository),
+                digest: self.spec.digest,
+            },
+            seed: digest,
+            flow: self.flow.clone(),
+            budget: self.spec.budget,
+            settings: serde_json::to_value(StoredSettings { settings, satisfaction: self.spec.satisfaction })
+                .expect("plain data serialises"),
+            created_at: Timestamp::now(),
+        };
+        let mut state = State::new(created.clone());
+        let first = settle(&mut state, Body::RunCreated(created));
+        let drafts: Vec<Draft> = first.into_iter().map(|body| Draft::service("controller", body)).collect();
+        store.append(&StreamId::run(&run), Expected::default(), &drafts).await?;
+        store.enqueue(&run, &workspace).await?;
+        Ok(run)
+    }
+
+    fn copy_into(&self, dir: &RunDir) -> Result<Tree, Error> {
+        let make = |path: &Path| fs::create_dir_all(path).map_err(io(path));
+        make(dir.path())?;
+        make(&dir.sealed())?;
+        fs::set_permissions(dir.sealed(), fs::Permissions::from_mode(SEALED_MODE)).map_err(io(&dir.sealed()))?;
+        make(&dir.scenarios())?;
+        fs::write(dir.spec(), &self.spec_text).map_err(io(&dir.spec()))?;
+        copy_suite(&self.visible, &dir.scenarios())?;
+        copy_suite(&self.holdout, &dir.sealed())?;
+        let subject = self.settings.repository.join(&self.spec.subject);
+        Ok(sandbox::hydrate(&subject, &dir.seed(), &self.exclude())?)
+    }
+
+    /// What of the repository the builder must not find in its tree, besides what no builder ever gets.
+    fn exclude(&self) -> Exclude {
+        let mut hidden: Vec<PathBuf> = vec![self.settings.repository.join(&self.spec.holdout)];
+        if let AgentSetting::Script { path, .. } = &self.settings.agent {
+            // A script's folder holds what it writes; a folder named `specs` holds everybody's specs.
+            let folder = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name != "specs"));
+            hidden.push(folder.unwrap_or(path).to_owned());
+        }
+        let subject = self.settings.repository.join(&self.spec.subject);
+        let subject = subject.canonicalize().unwrap_or(subject);
+        let inside = hidden.iter().filter_map(|path| path.strip_prefix(&subject).ok());
+        let mut exclude = builder_exclude();
+        exclude.top.extend(inside.map(|path| path.display().to_string()));
+        exclude
+    }
+}
+
+/// What no builder gets and no export takes: history, holdouts, the task's own files, build output.
+pub(crate) fn builder_exclude() -> Exclude {
+    Exclude::with(BUILD_OUTPUT.iter().copied())
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSettings {
+    #[serde(flatten)]
+    settings: Settings,
+    satisfaction: model::spec::Satisfaction,
+}
+
+/// One file a scenario, so that the copies load like the originals.
+fn copy_suite(suite: &Suite, folder: &Path) -> Result<(), Error> {
+    for scenario in &suite.scenarios {
+        let path = folder.join(format!("{}.yaml", scenario.slug));
+        fs::write(&path, scenario.source().text()).map_err(io(&path))?;
+    }
+    Ok(())
+}
+
+fn relative(path: &Path, root: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    full.strip_prefix(root).unwrap_or(&full).display().to_string()
+}
+
+fn seed_of(run: &RunId) -> u64 {
+    let digest = Digest::of(run.as_str().as_bytes());
+    let first = digest.as_bytes().first_chunk().expect("32 bytes hold 8");
+    u64::from_le_bytes(*first)
+}
+
+/// What the run builds from: spec, scenarios, holdouts, tree.
+fn seed_digest(spec: &Spec, visible: &Suite, holdout: &Suite, tree: &Tree) -> Digest {
+    let mut digest = Digest::ZERO.chain(spec.digest.as_bytes());
+    for scenario in visible.scenarios.iter().chain(&holdout.scenarios) {
+        digest = digest.chain(scenario.source().text().as_bytes());
+    }
+    digest.chain(tree.digest().to_string().as_bytes())
+}
+
+impl Seed {
+    /// Reads a started run's seed back.
+    ///
+    /// # Errors
+    /// Where it is not what `run.created` says it was.
+    pub fn open(home: &Path, created: &Created) -> Result<Self, Error> {
+        let dir = RunDir::new(home, &created.run);
+        let spec_source = Source::read(&dir.spec()).map_err(Diagnostics::from)?;
+        let stored: StoredSettings =
+            serde_json::from_value(created.settings.clone()).map_err(|_| Error::Settings(created.run.clone()))?;
+        let spec = Spec { budget: created.budget, satisfaction: stored.satisfaction, ..Spec::parse(&spec_source)? };
+        let subject = SubjectConfig::load(&dir.seed())?;
+        let (visible, holdout) = suites(&dir.scenarios(), &dir.sealed(), &spec, &subject)?;
+        let tree = Tree::scan(&dir.seed(), &builder_exclude())?;
+        let digest = seed_digest(&spec, &visible, &holdout, &tree);
+        if digest != created.seed {
+            return Err(Error::Changed { run: created.run.clone(), expected: created.seed, found: digest });
+        }
+        let secrets = secrets(&holdout);
+        let public = public(&spec_source, &visible, &holdout, &dir);
+        let (settings, created_at) = (stored.settings, created.created_at);
+        Ok(Self { spec, visible, holdout, subject, settings, digest, created_at, dir, tree, secrets, public })
+    }
+
+    /// What a holdout is called in the run's own stream.
+    pub fn alias(&self, scenario: &str) -> Option<&str> {
+        let position = self.holdout.scenarios.iter().position(|known| known.slug == scenario)?;
+        Some(&self.secrets[position].alias)
+    }
+
+    /// The holdout behind an alias.
+    pub fn holdout(&self, alias: &str) -> Option<&Scenario> {
+        let position = self.secrets.iter().position(|secret| secret.alias == alias)?;
+        self.holdout.scenarios.get(position).map(AsRef::as_ref)
+    }
+}
+
+fn secrets(holdout: &Suite) -> Vec<Secret> {
+    let secret = |(n, scenario): (usize, &std::sync::Arc<Scenario>)| Secret {
+        alias: format!("holdout-{}", n + 1),
+        canary: scenario.canary.clone().unwrap_or_default(),
+        text: scenario.source().text().to_owned(),
+    };
+    holdout.scenarios.iter().enumerate().map(secret).collect()
+}
+
+/// Themes are public: they are what a builder may be told.
+fn public(spec: &Source, visible: &Suite, holdout: &Suite, dir: &RunDir) -> Vec<String> {
+    let themes =
+        holdout.scenarios.iter().filter_map(|scenario| scenario.theme.as_ref().map(|theme| format!("theme: {theme}")));
+    let scenarios = visible.scenarios.iter().map(|scenario| scenario.source().text().to_owned());
+    let harness = fs::read_to_string(dir.seed().join("harness.yaml")).ok();
+    std::iter::once(spec.text().to_owned()).chain(scenarios).chain(harness).chain(themes).collect()
+}

@@ -1,0 +1,176 @@
+//! Drives a run: performs its open actions until it finishes, parks, or the lease is lost.
+//!
+//! The worker decides nothing. What is to be done stands in the log (`action.scheduled` without `action.finished`), and
+//! [`model::run::settle`] has put it there; so starting, resuming after a crash and taking over from a dead worker are
+//! the same code.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use model::{
+    event::run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
+    flow::NodeKind,
+    id::{ActionId, RunId},
+    run::{Progress, Status},
+};
+use store::Lease;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span, warn};
+
+use crate::{
+    Error, Factory,
+    journal::{Journal, now},
+    perform::{self, Job},
+    seed::Seed,
+};
+
+const HEARTBEAT: Duration = Duration::from_millis(2_500);
+const CLAIM_AGAIN: Duration = Duration::from_millis(200);
+/// Four missed heartbeats lose a run.
+pub const LEASE_TTL: Duration = Duration::from_secs(10);
+
+/// Why a worker let go of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    Finished(Finished),
+    Parked(Parked),
+    /// The worker was told to stop; the run goes on wherever it is claimed next.
+    Released,
+}
+
+/// Performs `lease`'s run.
+///
+/// # Errors
+/// Where the store refuses a write (the lease was lost: another worker has the run) or the seed cannot be opened.
+pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken) -> Result<End, Error> {
+    let span = info_span!("run", run.id = %lease.run, epoch = lease.epoch);
+    let lost = CancellationToken::new();
+    let heartbeat = tokio::spawn(heartbeat(Arc::clone(factory), lease.clone(), lost.clone()));
+    let end = tokio::select! {
+        end = walk(factory, &lease, stop.clone()) => end,
+        () = lost.cancelled() => Err(Error::LeaseLost(lease.run.clone())),
+    };
+    heartbeat.abort();
+    match &end {
+        Ok(End::Finished(_)) => factory.store.finish(&lease).await?,
+        Ok(End::Parked(_)) => factory.store.park(&lease).await?,
+        Ok(End::Released) => factory.store.release(&lease).await?,
+        // Whoever claims it next goes on; a lost lease is not ours to release.
+        Err(error) => warn!(parent: &span, %error, "the run was let go"),
+    }
+    end
+}
+
+/// Takes over a run, wherever it stands. Waits for a lease that a dead worker has left to expire.
+///
+/// # Errors
+/// Where a living worker has it.
+pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
+    let deadline = tokio::time::Instant::now() + LEASE_TTL + HEARTBEAT;
+    loop {
+        if let Some(lease) = factory.store.claim_run(run, &factory.worker, LEASE_TTL).await? {
+            return Ok(lease);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(Error::NotClaimable(run.clone()));
+        }
+        tokio::time::sleep(CLAIM_AGAIN).await;
+    }
+}
+
+/// Answers the question that a run waits with.
+///
+/// # Errors
+/// Where it asks none, or not this.
+pub async fn answer(factory: &Factory, run: &RunId, answer: &str) -> Result<(), Error> {
+    let lease = claim(factory, run).await?;
+    let journal = Journal::open(&factory.store, &lease).await?;
+    let Status::Parked(parked) = journal.state().await.status else {
+        factory.store.release(&lease).await?;
+        return Err(Error::NoQuestion { run: run.clone() });
+    };
+    if !parked.choices.is_empty() && !parked.choices.iter().any(|choice| choice == answer) {
+        factory.store.park(&lease).await?;
+        return Err(Error::NoSuchChoice { run: run.clone(), answer: answer.to_owned(), choices: parked.choices });
+    }
+    journal.record(model::run::answered(parked.action, answer, now())).await?;
+    Ok(factory.store.release(&lease).await?)
+}
+
+async fn heartbeat(factory: Arc<Factory>, lease: Lease, lost: CancellationToken) {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        if let Err(error) = factory.store.heartbeat(&lease, LEASE_TTL).await {
+            warn!(run.id = %lease.run, %error, "the lease is lost");
+            return lost.cancel();
+        }
+    }
+}
+
+async fn walk(factory: &Arc<Factory>, lease: &Lease, stop: CancellationToken) -> Result<End, Error> {
+    let journal = Journal::open(&factory.store, lease).await?;
+    let claimed = Claimed { worker: factory.worker.clone(), epoch: lease.epoch, at: now() };
+    journal.record(claimed).await?;
+    let seed = Arc::new(Seed::open(&factory.home, &journal.state().await.created)?);
+    let mut running: JoinSet<(ActionId, Result<(), Error>)> = JoinSet::new();
+    let mut busy = BTreeSet::new();
+    loop {
+        let state = journal.state().await;
+        match &state.status {
+            Status::Finished(finished) if running.is_empty() => return Ok(End::Finished(finished.clone())),
+            Status::Parked(parked) if running.is_empty() => return Ok(End::Parked(parked.clone())),
+            Status::Finished(_) | Status::Parked(_) => {}
+            Status::Active => {
+                for open in state.open_actions() {
+                    if !busy.insert(open.action.id.clone()) {
+                        continue;
+                    }
+                    let job = Job::new(factory, &journal, &seed, open.action.clone());
+                    let started = open.progress != Progress::Scheduled;
+                    let id = open.action.id.clone();
+                    let span = info_span!("action", action.id = %id);
+                    running.spawn(async move { (id, act(job, started).await) }.instrument(span));
+                }
+            }
+        }
+        tokio::select! {
+            done = running.join_next() => match done {
+                Some(Ok((id, result))) => {
+                    busy.remove(&id);
+                    result?;
+                }
+                Some(Err(panic)) => return Err(Error::Performer(panic.to_string())),
+                None => return Err(Error::NothingToDo(lease.run.clone())),
+            },
+            () = stop.cancelled() => return Ok(End::Released),
+        }
+    }
+}
+
+/// One action: started once in the log, performed, finished once in the log.
+async fn act(job: Job, started: bool) -> Result<(), Error> {
+    if job.action.kind == NodeKind::Human {
+        return park(&job).await;
+    }
+    if !started {
+        tokio::time::sleep(Duration::from_millis(job.action.delay_ms)).await;
+        let worker = job.factory.worker.clone();
+        job.journal.record(ActionStarted { action: job.action.id.clone(), worker, at: now() }).await?;
+    }
+    let (outcome, spent) = match perform::perform(&job).await {
+        Ok(done) => (Outcome::Succeeded { output: done.output }, done.spent),
+        // The write was refused or the store is gone: there is nothing to record it in.
+        Err(perform::Failure { error: Some(error), .. }) => return Err(error),
+        Err(failure) => (Outcome::Failed { class: failure.class, message: failure.message }, failure.spent),
+    };
+    job.journal.record(ActionFinished { action: job.action.id.clone(), outcome, spent, at: now() }).await
+}
+
+async fn park(job: &Job) -> Result<(), Error> {
+    let Action { id, input, .. } = &job.action;
+    let question = input["question"].as_str().unwrap_or("How shall it go on?").to_owned();
+    let choices = input["choices"]
+        .as_array()
+        .map(|choices| choices.iter().filter_map(|choice| choice.as_str().map(str::to_owned)).collect());
+    job.journal.record(Parked { action: id.clone(), question, choices: choices.unwrap_or_default() }).await
+}

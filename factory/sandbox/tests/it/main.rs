@@ -1,0 +1,3 @@
+//! Integration tests of the sandbox.
+mod life;
+mod support;

@@ -1,0 +1,236 @@
+//! What a person sees while a run goes on: a pure fold from events to lines and one status text.
+//!
+//! Printing is somebody else's ([`crate::terminal`]); so the whole output of a run is tested without a terminal.
+
+use model::{
+    event::{
+        Body, Event,
+        agent::{EndReason, SessionEnded},
+        grade::{FeedbackComposed, GateEvaluated, SuiteScored, TrialVerdict},
+        run::{ActionFinished, BranchWritten, Created, FailureClass, Finished, Outcome},
+    },
+    verdict::{Score, Suite, Verdict},
+};
+
+/// How a line is to be read; the terminal gives it a sign and a colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Good,
+    Bad,
+    Note,
+    Heading,
+    /// Continues the line above.
+    Detail,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub mark: Mark,
+    pub text: String,
+}
+
+fn line(mark: Mark, text: impl Into<String>) -> Line {
+    Line { mark, text: text.into() }
+}
+
+/// The fold.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    iteration: u32,
+    step: String,
+    done: u32,
+    cost_usd_micros: u64,
+    proved: u32,
+    tool_calls: u32,
+}
+
+impl Progress {
+    /// Lines that `event` adds.
+    pub(crate) fn on(&mut self, event: &Event) -> Vec<Line> {
+        match &event.body {
+            Body::RunCreated(created) => opening(created),
+            Body::ActionScheduled(action) => {
+                action.node.clone_into(&mut self.step);
+                self.done = 0;
+                if action.node == "build" && action.attempt == 1 {
+                    self.iteration = action.visit;
+                    self.tool_calls = 0;
+                    return vec![line(Mark::Heading, format!("iteration {}", action.visit))];
+                }
+                Vec::new()
+            }
+            Body::SessionStarted(session) if session.script.is_some() => {
+                let script = session.script.as_deref().unwrap_or_default();
+                vec![line(Mark::Note, format!("build    a script plays the model: {script}"))]
+            }
+            Body::TurnReplied(turn) => {
+                self.cost_usd_micros += turn.spent.cost_usd_micros;
+                Vec::new()
+            }
+            Body::ToolReturned(_) => {
+                self.tool_calls += 1;
+                Vec::new()
+            }
+            Body::SessionEnded(ended) => vec![self.session_ended(ended)],
+            Body::CommandExited(exited) => {
+                let mark = if exited.success { Mark::Good } else { Mark::Bad };
+                let seconds = exited.duration_ms as f64 / 1000.0;
+                vec![line(mark, format!("build    the agent's command ended: {} after {seconds:.1} s", exited.status))]
+            }
+            Body::TreeExported(tree) => {
+                let counts = (tree.added.len(), tree.modified.len(), tree.deleted.len());
+                let mut lines = vec![line(
+                    Mark::Detail,
+                    format!("{} files added, {} modified, {} deleted", counts.0, counts.1, counts.2),
+                )];
+                lines.extend(tree.refused.iter().map(|refused| line(Mark::Bad, format!("refused {refused}"))));
+                lines
+            }
+            Body::ControlProved(control) => {
+                self.proved += 1;
+                let finding = control.finding.as_deref().unwrap_or_default();
+                let unsound =
+                    (!control.sound).then(|| line(Mark::Bad, format!("prove    {}: {finding}", control.scenario)));
+                unsound.into_iter().collect()
+            }
+            Body::TrialFinished(trial) => {
+                self.done += 1;
+                let shown = match (trial.suite, trial.verdict) {
+                    (_, TrialVerdict::Satisfied) | (Suite::Holdout, TrialVerdict::Unsatisfied) => None,
+                    (_, verdict) => Some((verdict, trial.failure.as_deref().unwrap_or("no reason was recorded"))),
+                };
+                let text = |verdict, failure: &str| {
+                    let word = match verdict {
+                        TrialVerdict::Infra => "spoiled by infrastructure: ",
+                        TrialVerdict::Unjudged => "unjudged: ",
+                        TrialVerdict::Satisfied | TrialVerdict::Unsatisfied => "",
+                    };
+                    format!("{} #{}: {word}{failure}", trial.scenario, trial.trial)
+                };
+                shown.map(|(verdict, failure)| line(Mark::Bad, text(verdict, failure))).into_iter().collect()
+            }
+            Body::SuiteScored(scored) => vec![suite_scored(scored)],
+            Body::GateEvaluated(gate) => gate_evaluated(gate),
+            Body::FeedbackComposed(feedback) => feedback_lines(feedback),
+            Body::LeakCaught(leak) => {
+                vec![line(
+                    Mark::Bad,
+                    format!("leak     withheld: the {} held text of {}", leak.surface, leak.holdouts.join(", ")),
+                )]
+            }
+            Body::IncidentOpened(incident) => {
+                vec![line(Mark::Bad, format!("incident {}: {}", incident.code, incident.summary))]
+            }
+            Body::BranchWritten(branch) => vec![branch_written(branch)],
+            Body::ActionFinished(finished) => self.action_finished(finished),
+            Body::RunParked(parked) => {
+                let choices = parked.choices.join(" | ");
+                vec![
+                    line(Mark::Bad, format!("waits for a person: {}", parked.question)),
+                    line(Mark::Detail, format!("answer: {choices}")),
+                ]
+            }
+            Body::RunFinished(finished) => vec![run_finished(finished)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// One line that changes: where the run is.
+    pub(crate) fn status(&self) -> String {
+        let done = if self.done > 0 { format!(" {}", self.done) } else { String::new() };
+        format!("iteration {} · {}{done} · {}", self.iteration, self.step, usd(self.cost_usd_micros))
+    }
+
+    fn session_ended(&self, ended: &SessionEnded) -> Line {
+        let mark = if ended.reason == EndReason::Completed { Mark::Good } else { Mark::Bad };
+        let reason = match ended.reason {
+            EndReason::Completed => "",
+            EndReason::TurnLimit => ", ended by the turn limit",
+            EndReason::Budget => ", ended by the budget",
+            EndReason::Refused => ", the model refused",
+            EndReason::ProviderFailed => ", the provider failed",
+            EndReason::Cancelled => ", cancelled",
+        };
+        let (turns, calls, tokens) = (ended.turns, self.tool_calls, ended.spent.tokens());
+        let cost = usd(ended.spent.cost_usd_micros);
+        line(mark, format!("build    {turns} turns, {calls} tool calls, {tokens} tokens, {cost}{reason}"))
+    }
+
+    fn action_finished(&self, finished: &ActionFinished) -> Vec<Line> {
+        match &finished.outcome {
+            Outcome::Succeeded { .. } if self.step == "prove" && self.iteration == 0 => {
+                vec![line(
+                    Mark::Good,
+                    format!("prove    {} scenarios are red on a nop and on a canned 200", self.proved),
+                )]
+            }
+            Outcome::Succeeded { .. } => Vec::new(),
+            Outcome::Failed { class, message } => {
+                let again = if *class == FailureClass::Transient { " (may be tried again)" } else { "" };
+                vec![line(Mark::Bad, format!("{}: {message}{again}", finished.action))]
+            }
+        }
+    }
+}
+
+fn opening(created: &Created) -> Vec<Line> {
+    vec![
+        line(Mark::Heading, format!("{} · {}", created.spec.id, created.spec.title)),
+        line(Mark::Detail, format!("run {}   seed b3:{}", created.run, created.seed.short())),
+    ]
+}
+
+fn fraction(score: &Score) -> String {
+    format!(
+        "{:>3}/{:<3} satisfaction {:.3}, lower bound {:.3}",
+        score.satisfied, score.trials, score.satisfaction, score.lower_bound
+    )
+}
+
+fn suite_scored(scored: &SuiteScored) -> Line {
+    let all = scored.score.satisfied == scored.score.trials && scored.score.trials > 0;
+    let infra = if scored.score.infra > 0 {
+        format!(", {} spoiled by infrastructure", scored.score.infra)
+    } else {
+        String::new()
+    };
+    line(
+        if all { Mark::Good } else { Mark::Bad },
+        format!("{:<8} {}{infra}", scored.suite.words(), fraction(&scored.score)),
+    )
+}
+
+fn gate_evaluated(gate: &GateEvaluated) -> Vec<Line> {
+    let mark = if gate.satisfied { Mark::Good } else { Mark::Bad };
+    vec![
+        line(mark, format!("gate     {}", gate.reason)),
+        line(
+            Mark::Detail,
+            format!("gap visible − holdout {:+.3} [{:+.3}, {:+.3}]", gate.gap, gate.gap_low, gate.gap_high),
+        ),
+    ]
+}
+
+fn feedback_lines(feedback: &FeedbackComposed) -> Vec<Line> {
+    let mut lines = vec![line(Mark::Note, "feedback goes back to the builder; of the hidden checks it says only:")];
+    let told = |d: &model::event::grade::Disclosure| {
+        line(Mark::Detail, format!("{} · {}: {} fail", d.requirement, d.theme, d.share))
+    };
+    lines.extend(feedback.disclosures.iter().map(told));
+    lines
+}
+
+fn branch_written(branch: &BranchWritten) -> Line {
+    let commit = branch.commit.get(..12).unwrap_or(&branch.commit);
+    line(Mark::Good, format!("branch   {} at {commit}", branch.branch))
+}
+
+fn run_finished(finished: &Finished) -> Line {
+    let mark = if finished.verdict == Verdict::Satisfied { Mark::Good } else { Mark::Bad };
+    line(mark, format!("{}: {}", finished.verdict.words(), finished.reason))
+}
+
+/// `$0.0123`: four digits, since a turn often costs less than a cent.
+pub(crate) fn usd(micros: u64) -> String {
+    format!("${:.4}", micros as f64 / 1e6)
+}

@@ -1,0 +1,59 @@
+//! Live progress on standard error, where that is a terminal.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use harness::{Observer, ObserverError, StepRecord, TrialId, TrialRecord, Verdict, report::JsonLines};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shows how far a run is, and keeps its events where a file was asked for.
+pub(super) struct Watch {
+    bar: ProgressBar,
+    failed: AtomicUsize,
+    lines: Option<JsonLines>,
+}
+
+impl Watch {
+    pub(super) fn new(planned: usize, done: usize, lines: Option<JsonLines>) -> Self {
+        let style =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {msg}{elapsed}").expect("a literal template");
+        // Hidden by itself where standard error is no terminal.
+        let bar = ProgressBar::new(planned as u64).with_style(style).with_position(done as u64);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, failed: AtomicUsize::new(0), lines }
+    }
+
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[async_trait]
+impl Observer for Watch {
+    async fn trial_started(&self, trial: &TrialId) {
+        if let Some(lines) = &self.lines {
+            lines.trial_started(trial).await;
+        }
+    }
+
+    async fn step_finished(&self, trial: &TrialId, step: &StepRecord) {
+        if let Some(lines) = &self.lines {
+            lines.step_finished(trial, step).await;
+        }
+    }
+
+    async fn trial_finished(&self, record: &TrialRecord) -> Result<(), ObserverError> {
+        if let Some(lines) = &self.lines {
+            lines.trial_finished(record).await?;
+        }
+        if record.verdict != Verdict::Satisfied {
+            let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+            self.bar.set_message(format!("{failed} not satisfied, "));
+        }
+        self.bar.inc(1);
+        Ok(())
+    }
+}

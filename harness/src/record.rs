@@ -1,0 +1,123 @@
+//! What is kept of a trial. The serialised forms are contracts: reports, the factory's events and resumed runs read
+//! them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::scenario::Kind;
+
+/// Of one body or output in the evidence.
+pub const EVIDENCE_BODY_BYTES_MAX: usize = 16 * 1024; // a screenful or two; thousands of trials stay storable
+
+/// One trial, finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRecord {
+    pub suite: Kind,
+    pub scenario: String,
+    pub requirements: Vec<String>,
+    pub theme: Option<String>,
+    /// From 1.
+    pub trial: u32,
+    /// 1, or 2 where the first attempt was invalid.
+    pub attempt: u32,
+    /// Of this trial: gives the same random values again.
+    pub seed: u64,
+    pub verdict: Verdict,
+    /// Why it is not satisfied.
+    pub failure: Option<Failure>,
+    pub duration_ms: u64,
+    pub steps: Vec<StepRecord>,
+    pub judge: Vec<judges::Verdict>,
+    /// How many requests the twins received.
+    pub twin_calls: u64,
+    /// Processes that had escaped; they were killed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaked: Vec<String>,
+}
+
+/// How a trial counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Satisfied,
+    Unsatisfied,
+    /// Rules hold, but a judge was needed and none answered: not valid.
+    Unjudged,
+    /// The machine or the scenario's own set-up failed: not valid.
+    Infra,
+}
+
+impl Verdict {
+    /// Whether the trial says something about the subject.
+    pub fn is_valid(self) -> bool {
+        match self {
+            Self::Satisfied | Self::Unsatisfied => true,
+            Self::Unjudged | Self::Infra => false,
+        }
+    }
+}
+
+/// The first thing that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Its position within its phase, from 1; 0 before the first step.
+    pub step: usize,
+    pub name: String,
+    /// One line and, where it helps, what follows.
+    pub message: String,
+    pub expected: Option<String>,
+    pub observed: Option<String>,
+}
+
+/// One step, finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepRecord {
+    pub phase: Phase,
+    /// From 1, within its phase.
+    pub step: usize,
+    pub name: String,
+    pub kind: String,
+    pub verdict: StepVerdict,
+    pub duration_ms: u64,
+    /// How often it was tried, by `retry`.
+    pub attempts: u32,
+    /// Every expectation that did not hold, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mismatches: Vec<String>,
+    pub evidence: Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Setup,
+    Steps,
+    Teardown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepVerdict {
+    Passed,
+    Failed,
+    Unjudged,
+    Infra,
+}
+
+/// Which trial of which scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialId {
+    pub suite: Kind,
+    pub scenario: String,
+    pub trial: u32,
+}
+
+impl TrialRecord {
+    pub fn id(&self) -> TrialId {
+        TrialId { suite: self.suite, scenario: self.scenario.clone(), trial: self.trial }
+    }
+}

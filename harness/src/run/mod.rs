@@ -1,0 +1,101 @@
+//! A run: every scenario k times, in parallel, early stopped where nothing is left to win, each record durable before
+//! it counts. Start at [`run`].
+
+mod plan;
+mod schedule;
+
+pub(crate) use schedule::cells;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use plan::{Gate, Plan, StopEarly};
+
+use crate::{
+    record::{StepRecord, TrialId, TrialRecord},
+    report::Report,
+    scenario::LintContext,
+    step::{Actor, Patience},
+    subject::Launcher,
+};
+
+/// Follows a run. Calls come from several trials at once, in order within a trial.
+#[async_trait]
+pub trait Observer: Send + Sync {
+    async fn trial_started(&self, _trial: &TrialId) {}
+
+    async fn step_finished(&self, _trial: &TrialId, _step: &StepRecord) {}
+
+    /// Returns when the record is durable; only then is the trial counted. An error ends the run.
+    async fn trial_finished(&self, _record: &TrialRecord) -> Result<(), ObserverError> {
+        Ok(())
+    }
+}
+
+/// What kept an observer from keeping a record.
+pub type ObserverError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An observer that looks away.
+#[derive(Clone, Copy, Debug)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {}
+
+/// Why a run has no report.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{0}")]
+    Lint(located::Diagnostics),
+    #[error("the plan holds no trial: {reason}")]
+    Empty { reason: &'static str },
+    #[error("a record could not be kept, so the run ended: {0}")]
+    Observer(ObserverError),
+    #[error("cannot make an HTTP client: {0}; install a TLS provider first")]
+    Client(#[from] reqwest::Error),
+    #[error("{0}")]
+    Launch(#[from] crate::subject::LaunchError),
+}
+
+/// Runs the plan to its end, or to where the gate cannot be reached any more.
+///
+/// Failing scenarios are part of the report, never an error.
+///
+/// # Cancel safety
+/// Dropping the future kills the subjects that run and closes their twins; records that were handed over stay.
+///
+/// # Errors
+/// Where the suite does not fit the subject, nothing can be run at all, or the observer cannot keep a record.
+pub async fn run(
+    plan: Plan,
+    launcher: &dyn Launcher,
+    ask: Option<Arc<dyn judges::Ask>>,
+    observer: &dyn Observer,
+) -> Result<Report, RunError> {
+    run_with(Patience::Real, &plan, launcher, ask.as_deref(), observer).await
+}
+
+pub(crate) async fn run_with(
+    patience: Patience,
+    plan: &Plan,
+    launcher: &dyn Launcher,
+    ask: Option<&dyn judges::Ask>,
+    observer: &dyn Observer,
+) -> Result<Report, RunError> {
+    let context = LintContext { requirements: None, subject: Some(&plan.subject) };
+    plan.suite.lint(context).map_err(RunError::Lint)?;
+    let http = http_client()?;
+    let actor = Actor { patience, http: &http, launcher, ask };
+    schedule::execute(plan, actor, observer).await
+}
+
+/// One client for all trials of a run: making one is dear, and subjects differ by port.
+pub(crate) fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
+        .pool_idle_timeout(std::time::Duration::from_secs(5)) // longer than a story pauses, shorter than ports return
+        .user_agent("Mozilla/5.0 (X11; Linux x86_64)") // a subject shall not be able to tell that it is tested
+        .build()
+}

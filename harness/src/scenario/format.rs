@@ -1,0 +1,199 @@
+//! The scenario file as it is written. Field docs go into the published JSON Schema.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    expect::{Bound, PathCheck, Predicates, StatusRule},
+    step::{
+        act::ActFile,
+        capture::CaptureRule,
+        exec::ExecFile,
+        fault::FaultFile,
+        http::HttpFile,
+        judge::JudgeFile,
+        lifecycle::{RestartFile, StartFile, StopFile},
+        twin::CallsFile,
+        wait::WaitFile,
+    },
+    text::{Entries, Node, Period, Placed, Text},
+};
+
+/// One end-to-end user story against a subject and its twins.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Scenario")]
+pub(super) struct ScenarioFile {
+    /// A slug that is unique within the suite: lower-case letters, digits and dashes.
+    pub(super) scenario: Text,
+    /// One sentence that people read.
+    pub(super) title: String,
+    /// Ids of the requirements that this shows.
+    #[serde(default)]
+    pub(super) requirements: Vec<Text>,
+    /// The area, in words that give nothing away. The only text a builder is told when a holdout fails.
+    #[serde(default)]
+    pub(super) theme: Option<String>,
+    /// Holdouts only: a random token of at least 16 characters that appears nowhere else.
+    #[serde(default)]
+    pub(super) canary: Option<Text>,
+    #[serde(default)]
+    pub(super) tags: Vec<String>,
+    /// How much it counts, 0.01 to 100. Default 1.
+    #[serde(default)]
+    pub(super) weight: Option<Placed<f64>>,
+    /// Of one trial. Default 30s, at most 10m.
+    #[serde(default)]
+    pub(super) timeout: Option<Placed<Period>>,
+    /// Evaluated once per trial, in order.
+    #[serde(default)]
+    pub(super) vars: Entries<Node>,
+    /// Steps before the story. A failure here makes the trial invalid, not failed.
+    #[serde(default)]
+    pub(super) setup: Vec<Placed<StepFile>>,
+    pub(super) steps: Vec<Placed<StepFile>>,
+    /// Steps that run whatever happened.
+    #[serde(default)]
+    pub(super) teardown: Vec<Placed<StepFile>>,
+}
+
+/// One step: exactly one of http, exec, twin, fault, act, restart, stop, start, wait and judge.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepFile {
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    /// Send a request to the subject.
+    #[serde(default)]
+    pub(crate) http: Option<Placed<HttpFile>>,
+    /// Run a command against the subject's tree.
+    #[serde(default)]
+    pub(crate) exec: Option<Placed<ExecFile>>,
+    /// Look at what a twin was asked and what it knows.
+    #[serde(default)]
+    pub(crate) twin: Option<Text>,
+    /// Which of the twin's calls. With `twin`.
+    #[serde(default)]
+    pub(crate) calls: Option<CallsFile>,
+    /// Make a twin misbehave. With `rule`.
+    #[serde(default)]
+    pub(crate) fault: Option<Text>,
+    #[serde(default)]
+    pub(crate) rule: Option<FaultFile>,
+    /// Let the outside service itself do something. With `do`.
+    #[serde(default)]
+    pub(crate) act: Option<Text>,
+    #[serde(default, rename = "do")]
+    pub(crate) action: Option<ActFile>,
+    /// Stop the subject and start it again with the same data.
+    #[serde(default)]
+    pub(crate) restart: Option<RestartFile>,
+    #[serde(default)]
+    pub(crate) stop: Option<StopFile>,
+    #[serde(default)]
+    pub(crate) start: Option<StartFile>,
+    #[serde(default)]
+    pub(crate) wait: Option<Placed<WaitFile>>,
+    /// Ask a panel of judges what no rule decides.
+    #[serde(default)]
+    pub(crate) judge: Option<Placed<JudgeFile>>,
+    /// What must hold; everything here is evaluated, not only up to the first failure.
+    #[serde(default)]
+    pub(crate) expect: Option<Placed<Expect>>,
+    /// Values for later steps: a JSONPath, or one of {header: name}, {regex: pattern}, {status: true}.
+    #[serde(default)]
+    pub(crate) capture: Entries<CaptureRule>,
+    /// Repeat the step until its expectations hold.
+    #[serde(default)]
+    pub(crate) retry: Option<Placed<Retry>>,
+}
+
+/// What must hold after a step. Which fields fit depends on the kind of step.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expect {
+    /// http: `201`, `"2xx"`, or a list.
+    #[serde(default)]
+    pub(crate) status: Option<StatusRule>,
+    /// http: predicates by header name.
+    #[serde(default)]
+    pub(crate) headers: Entries<Predicates>,
+    /// http, exec (its stdout): objects may have more keys, arrays must be of the same length.
+    #[serde(default)]
+    pub(crate) json: Option<Node>,
+    /// http, exec (its stdout): equal in everything.
+    #[serde(default)]
+    pub(crate) json_exact: Option<Node>,
+    /// http, exec (its stdout), twin (the array of matching calls).
+    #[serde(default)]
+    pub(crate) jsonpath: Vec<PathCheck>,
+    /// http: the body as text.
+    #[serde(default)]
+    pub(crate) body: Option<Predicates>,
+    /// http, exec: from the start to the last byte.
+    #[serde(default)]
+    pub(crate) max_latency: Option<Period>,
+    /// exec: default 0.
+    #[serde(default)]
+    pub(crate) exit: Option<i32>,
+    /// exec
+    #[serde(default)]
+    pub(crate) stdout: Option<Predicates>,
+    /// exec
+    #[serde(default)]
+    pub(crate) stderr: Option<Predicates>,
+    /// twin: how many calls match.
+    #[serde(default)]
+    pub(crate) count: Option<Bound>,
+    /// twin: checks on the twin's state.
+    #[serde(default)]
+    pub(crate) state: Vec<PathCheck>,
+}
+
+impl Expect {
+    /// The names of the fields that are set.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("status", self.status.is_some()),
+            ("headers", !self.headers.is_empty()),
+            ("json", self.json.is_some()),
+            ("json_exact", self.json_exact.is_some()),
+            ("jsonpath", !self.jsonpath.is_empty()),
+            ("body", self.body.is_some()),
+            ("max_latency", self.max_latency.is_some()),
+            ("exit", self.exit.is_some()),
+            ("stdout", self.stdout.is_some()),
+            ("stderr", self.stderr.is_some()),
+            ("count", self.count.is_some()),
+            ("state", !self.state.is_empty()),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_set)| is_set.then_some(name))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written().next().is_none()
+    }
+}
+
+/// `{until_pass_within: 3s, every: 50ms}`
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retry {
+    /// At most 60s.
+    pub(crate) until_pass_within: Period,
+    /// Default 50ms, at least 1ms.
+    #[serde(default)]
+    pub(crate) every: Option<Period>,
+}
+
+impl Retry {
+    pub(crate) const EVERY_DEFAULT: Duration = Duration::from_millis(50);
+    pub(crate) const WITHIN_MAX: Duration = Duration::from_mins(1);
+
+    pub(crate) fn pause(self) -> Duration {
+        self.every.map_or(Self::EVERY_DEFAULT, |every| every.0.max(Duration::from_millis(1)))
+    }
+}

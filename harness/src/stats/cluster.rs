@@ -1,0 +1,104 @@
+//! Satisfaction over many scenarios. Trials of one scenario resemble each other, so they are a cluster and not
+//! independent draws; scenarios may have weights.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Count, lower_bound};
+
+/// One scenario's count and weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cell {
+    pub count: Count,
+    pub weight: f64,
+}
+
+/// Satisfaction of a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pooled {
+    /// `SAT = Σ w·sat / Σ w` over the scenarios that have a valid trial.
+    pub satisfaction: f64,
+    /// Clustered by scenario: `SE² = Σ_s (Σ_{i∈s} v_i (x_i − SAT))²`, where `v_i` are the trials' shares of the weight
+    /// (Miller, arXiv 2411.00640, for equal weights).
+    pub standard_error: f64,
+    /// How many independent trials would tell as much as these.
+    pub effective_trials: f64,
+}
+
+impl Pooled {
+    /// One-sided lower bound: exact for a plain proportion, and after Korn and Graubard (1998) the exact bound at the
+    /// effective sample size where trials are clustered or weighted.
+    pub fn lower_bound(&self, confidence: f64) -> f64 {
+        lower_bound(self.satisfaction * self.effective_trials, self.effective_trials, confidence)
+    }
+}
+
+/// Pools the scenarios. `None` where none has a valid trial or a positive weight.
+pub fn pooled(cells: &[Cell]) -> Option<Pooled> {
+    let valid = || cells.iter().filter(|cell| cell.count.valid > 0 && cell.weight > 0.0);
+    let total: f64 = valid().map(|cell| cell.weight).sum();
+    if total <= 0.0 {
+        return None;
+    }
+    // Every trial of a scenario carries the same share, and the shares sum to 1.
+    let shares = || valid().map(|cell| (cell, cell.weight / total));
+    let rate = |cell: &Cell| cell.count.rate().expect("only valid cells are left");
+    let satisfaction: f64 = shares().map(|(cell, share)| share * rate(cell)).sum::<f64>().clamp(0.0, 1.0);
+    let variance: f64 = shares().map(|(cell, share)| (share * (rate(cell) - satisfaction)).powi(2)).sum();
+    // Kish: unequal shares of trials tell less than equally many equal ones.
+    let kish = 1.0 / shares().map(|(cell, share)| share * share / f64::from(cell.count.valid)).sum::<f64>();
+    let spread = satisfaction * (1.0 - satisfaction);
+    let effective_trials = if variance > 0.0 { (spread / variance).min(kish) } else { kish };
+    Some(Pooled { satisfaction, standard_error: variance.sqrt(), effective_trials })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, pooled};
+    use crate::stats::{Count, close, lower_bound};
+
+    fn cell(satisfied: u32, valid: u32) -> Cell {
+        Cell { count: Count::new(satisfied, valid), weight: 1.0 }
+    }
+
+    #[test]
+    fn weights_and_not_trial_counts_weigh_scenarios() {
+        let heavy = Cell { weight: 3.0, ..cell(1, 1) };
+        close(pooled(&[heavy, cell(0, 20)]).unwrap().satisfaction, 0.75, 9);
+    }
+
+    /// Two scenarios of five trials: 5/5 and 0/5. As ten independent draws SE were √(.25/10) = .158; the clusters
+    /// give √(2·(5·.5)²)/10 = .354.
+    #[test]
+    fn clustered_standard_error_is_millers() {
+        let clustered = pooled(&[cell(5, 5), cell(0, 5)]).unwrap();
+        close(clustered.standard_error, (2.0f64 * 2.5 * 2.5).sqrt() / 10.0, 9);
+        close(clustered.effective_trials, 2.0, 9);
+    }
+
+    #[test]
+    fn one_trial_per_scenario_is_a_plain_proportion() {
+        let cells: Vec<_> = (0..20).map(|n| cell(u32::from(n < 18), 1)).collect();
+        let plain = pooled(&cells).unwrap();
+        close(plain.effective_trials, 20.0, 9);
+        close(plain.lower_bound(0.95), lower_bound(18.0, 20.0, 0.95), 9);
+    }
+
+    #[test]
+    fn all_satisfied_counts_every_trial() {
+        let cells = [cell(7, 7), cell(7, 7)];
+        close(pooled(&cells).unwrap().lower_bound(0.95), 0.05f64.powf(1.0 / 14.0), 9);
+    }
+
+    #[test]
+    fn unequal_weights_tell_less() {
+        let heavy = Cell { weight: 9.0, ..cell(5, 5) };
+        assert!(pooled(&[heavy, cell(5, 5)]).unwrap().effective_trials < 7.0);
+    }
+
+    #[test]
+    fn nothing_valid_is_undefined() {
+        assert_eq!(pooled(&[cell(0, 0)]), None);
+        assert_eq!(pooled(&[]), None);
+        assert_eq!(pooled(&[Cell { weight: 0.0, ..cell(1, 1) }]), None);
+    }
+}

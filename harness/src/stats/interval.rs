@@ -1,0 +1,153 @@
+//! Confidence intervals of a proportion, and of the difference of two.
+
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{Beta, ContinuousCDF, Normal};
+
+use super::Count;
+
+/// From `lower` to `upper`, both within 0–1 for a proportion and −1–1 for a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    pub lower: f64,
+    pub upper: f64,
+}
+
+/// Wilson's score interval, two-sided. Without trials it is 0–1.
+pub fn wilson(count: Count, confidence: f64) -> Interval {
+    let Some(p) = count.rate() else { return Interval { lower: 0.0, upper: 1.0 } };
+    let n = f64::from(count.valid);
+    let z = normal_quantile(1.0 - (1.0 - confidence) / 2.0);
+    let spread = 1.0 + z * z / n;
+    let centre = (p + z * z / (2.0 * n)) / spread;
+    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / spread;
+    // Rounding must not cut off the rate itself at 0 and 1.
+    Interval { lower: (centre - half).clamp(0.0, p), upper: (centre + half).clamp(p, 1.0) }
+}
+
+/// Clopper and Pearson's exact interval, two-sided. Without trials it is 0–1.
+pub fn clopper_pearson(count: Count, confidence: f64) -> Interval {
+    let one_sided = 1.0 - (1.0 - confidence) / 2.0;
+    let (c, n) = (f64::from(count.satisfied), f64::from(count.valid));
+    Interval { lower: lower_bound(c, n, one_sided), upper: upper_bound(c, n, one_sided) }
+}
+
+/// The exact one-sided lower bound: with the given confidence the true rate is at least this. It is what a gate is put
+/// on. Takes fractions, because an effective sample size is one.
+pub fn lower_bound(satisfied: f64, valid: f64, confidence: f64) -> f64 {
+    if satisfied <= 0.0 || valid <= 0.0 {
+        return 0.0;
+    }
+    beta_quantile(satisfied, valid - satisfied + 1.0, 1.0 - confidence)
+}
+
+/// The exact one-sided upper bound.
+pub fn upper_bound(satisfied: f64, valid: f64, confidence: f64) -> f64 {
+    if satisfied >= valid {
+        return 1.0;
+    }
+    beta_quantile(satisfied + 1.0, valid - satisfied, confidence)
+}
+
+/// The gaming gap visible − holdout with Newcombe's interval, built from the two Wilson intervals. `None` where a side
+/// has no trials. A lower end above 0 says that the visible scenarios flatter the build.
+pub fn gap(visible: Count, holdout: Count, confidence: f64) -> Option<(f64, Interval)> {
+    let (p1, p2) = (visible.rate()?, holdout.rate()?);
+    let (first, second) = (wilson(visible, confidence), wilson(holdout, confidence));
+    let delta = p1 - p2;
+    let lower = delta - (p1 - first.lower).hypot(second.upper - p2);
+    let upper = delta + (first.upper - p1).hypot(p2 - second.lower);
+    Some((delta, Interval { lower, upper }))
+}
+
+/// The quantile by bisection of the distribution function: monotone, so it cannot go astray at extreme shapes.
+fn beta_quantile(a: f64, b: f64, probability: f64) -> f64 {
+    const HALVINGS: u32 = 60; // beyond the precision of an f64 in 0–1
+    let beta = Beta::new(a, b).expect("callers pass positive shapes");
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..HALVINGS {
+        let middle = f64::midpoint(low, high);
+        if beta.cdf(middle) < probability {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    f64::midpoint(low, high)
+}
+
+fn normal_quantile(probability: f64) -> f64 {
+    Normal::standard().inverse_cdf(probability)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{clopper_pearson, gap, lower_bound, wilson};
+    use crate::stats::{Count, close};
+
+    /// c, n, Wilson, Clopper–Pearson at 95 % two-sided.
+    const GOLDEN: [(u32, u32, [f64; 2], [f64; 2]); 8] = [
+        (0, 5, [0.0, 0.4345], [0.0, 0.5218]),
+        (3, 5, [0.2307, 0.8824], [0.1466, 0.9473]),
+        (5, 5, [0.5655, 1.0], [0.4782, 1.0]),
+        (9, 10, [0.5958, 0.9821], [0.5550, 0.9975]),
+        (10, 10, [0.7225, 1.0], [0.6915, 1.0]),
+        (18, 20, [0.6990, 0.9721], [0.6830, 0.9877]),
+        (20, 20, [0.8389, 1.0], [0.8316, 1.0]),
+        (50, 50, [0.9287, 1.0], [0.9289, 1.0]),
+    ];
+
+    #[test]
+    fn intervals_match_the_golden_numbers() {
+        for (c, n, by_wilson, exact) in GOLDEN {
+            let (w, cp) = (wilson(Count::new(c, n), 0.95), clopper_pearson(Count::new(c, n), 0.95));
+            for (got, golden) in
+                [w.lower, w.upper, cp.lower, cp.upper].into_iter().zip(by_wilson.into_iter().chain(exact))
+            {
+                close(got, golden, 4);
+            }
+        }
+    }
+
+    #[test]
+    fn gap_matches_the_golden_numbers() {
+        for (visible, holdout, golden) in [
+            (Count::new(95, 100), Count::new(80, 100), [0.150, 0.059, 0.243]),
+            (Count::new(19, 20), Count::new(13, 20), [0.300, 0.049, 0.521]),
+        ] {
+            let (delta, interval) = gap(visible, holdout, 0.95).unwrap();
+            for (got, golden) in [delta, interval.lower, interval.upper].into_iter().zip(golden) {
+                close(got, golden, 3);
+            }
+        }
+        assert_eq!(gap(Count::new(0, 0), Count::new(1, 1), 0.95), None);
+    }
+
+    #[test]
+    fn without_trials_nothing_is_known() {
+        let nothing = Count::new(0, 0);
+        assert_eq!((wilson(nothing, 0.95).lower, wilson(nothing, 0.95).upper), (0.0, 1.0));
+        assert_eq!((clopper_pearson(nothing, 0.95).lower, clopper_pearson(nothing, 0.95).upper), (0.0, 1.0));
+    }
+
+    /// All of n pass: the bound is α^(1/n).
+    #[test]
+    fn lower_bound_of_all_pass_has_its_closed_form() {
+        for n in [1u32, 14, 59, 299] {
+            close(lower_bound(f64::from(n), f64::from(n), 0.95), 0.05f64.powf(1.0 / f64::from(n)), 9);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn intervals_hold_the_rate_and_stay_in_range(n in 1u32..2000, share in 0.0f64..=1.0, confidence in 0.5f64..0.999) {
+            let c = (f64::from(n) * share).round() as u32;
+            let rate = f64::from(c) / f64::from(n);
+            for interval in [wilson(Count::new(c, n), confidence), clopper_pearson(Count::new(c, n), confidence)] {
+                prop_assert!(0.0 <= interval.lower && interval.lower <= rate + 1e-12, "{interval:?} {rate}");
+                prop_assert!(rate - 1e-12 <= interval.upper && interval.upper <= 1.0, "{interval:?} {rate}");
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `fault`: makes a twin misbehave, counted.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Halt, Outcome, Stage, Step, twin::check_names};
+use crate::{
+    arrange::check_fault,
+    scenario::{LintCode, Lower},
+    text::{Node, Text},
+};
+
+/// `{operation: payment_intents.confirm, first: 1, kind: hang}`: the rule of the twin engine.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct FaultFile(Node);
+
+#[derive(Debug)]
+struct Fault {
+    twin: Text,
+    rule: Node,
+}
+
+pub(crate) fn lower(twin: Text, FaultFile(rule): FaultFile, lower: &mut Lower<'_>) -> Option<Box<dyn Step>> {
+    let operation = rule.get("operation").and_then(|node| {
+        let value = node.as_str()?.to_owned();
+        Some(Text { value, place: node.place })
+    });
+    check_names(&twin, operation.as_ref().filter(|operation| operation.as_str() != "*"), lower);
+    let written = rule.written();
+    if !written.to_string().contains("{{")
+        && let Err(reason) = check_fault(&written)
+    {
+        lower.refuse(LintCode::UnknownFault, rule.place, reason);
+    }
+    Some(Box::new(Fault { twin, rule }))
+}
+
+#[async_trait]
+impl Step for Fault {
+    fn kind(&self) -> &'static str {
+        "fault"
+    }
+
+    fn title(&self) -> String {
+        let kind = self.rule.get("kind").and_then(Node::as_str).unwrap_or("fault");
+        format!("fault {} {kind}", self.twin.value)
+    }
+
+    fn twin(&self) -> Option<&str> {
+        Some(&self.twin)
+    }
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
+        let rule = stage.scope.node(&self.rule)?;
+        stage.world.fault(&self.twin, rule.clone()).map_err(Halt::Infra)?;
+        Ok(Outcome { evidence: json!({ "twin": self.twin.value, "rule": rule }), ..Outcome::default() })
+    }
+}

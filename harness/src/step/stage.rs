@@ -1,0 +1,134 @@
+//! Where the steps of one trial act: its values, its subject, its twins, its judges.
+
+use std::{path::PathBuf, time::Duration};
+
+use reqwest::Url;
+
+use crate::{
+    arrange::World,
+    expect::Mismatch,
+    step::Halt,
+    subject::{LaunchError, LaunchRequest, Launcher, Leaks, ReadyCheck, Running, Signal, tail, wait_ready},
+    text::Scope,
+};
+
+/// The state of one trial while its steps run.
+pub(crate) struct Stage<'a> {
+    pub(crate) scope: Scope,
+    pub(crate) subject: SubjectSlot<'a>,
+    pub(crate) world: &'a World,
+    pub(crate) actor: Actor<'a>,
+    pub(crate) room: &'a Room,
+    /// Names the trial in prompts and records.
+    pub(crate) scenario: &'a str,
+}
+
+/// The folders of one trial.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// The subject's tree.
+    pub(crate) root: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) log: PathBuf,
+    pub(crate) env_allow: Vec<String>,
+}
+
+/// What every trial of a run shares.
+#[derive(Clone, Copy)]
+pub(crate) struct Actor<'a> {
+    pub(crate) patience: Patience,
+    pub(crate) http: &'a reqwest::Client,
+    pub(crate) launcher: &'a dyn Launcher,
+    pub(crate) ask: Option<&'a dyn judges::Ask>,
+}
+
+/// Whether time may make something better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Real,
+    /// The subject is a control: it will never do what it does not do at once.
+    None,
+}
+
+impl Patience {
+    pub(crate) fn grant(self, wished: Duration) -> Duration {
+        match self {
+            Self::Real => wished,
+            Self::None => Duration::ZERO,
+        }
+    }
+}
+
+/// The subject of a trial, which a story may stop and start.
+pub(crate) struct SubjectSlot<'a> {
+    actor: Actor<'a>,
+    /// `None` where the subject is only commands.
+    request: Option<LaunchRequest>,
+    ready: &'a ReadyCheck,
+    running: Option<Box<dyn Running>>,
+    base_url: Option<Url>,
+    leaks: Leaks,
+}
+
+impl<'a> SubjectSlot<'a> {
+    pub(crate) fn new(actor: Actor<'a>, request: Option<LaunchRequest>, ready: &'a ReadyCheck) -> Self {
+        Self { actor, request, ready, running: None, base_url: None, leaks: Leaks::default() }
+    }
+
+    /// Where it listens or, while it is stopped, listened.
+    pub(crate) fn base_url(&self) -> Option<&Url> {
+        self.base_url.as_ref()
+    }
+
+    /// Launches it without waiting. What ran before is closed first.
+    pub(crate) async fn launch(&mut self) -> Result<(), Halt> {
+        let Some(request) = self.request.clone() else { return Ok(()) };
+        self.close().await;
+        let running = self.actor.launcher.launch(request).await.map_err(halt)?;
+        self.base_url = Some(running.base_url());
+        self.running = Some(running);
+        Ok(())
+    }
+
+    pub(crate) async fn wait_ready(&mut self) -> Result<(), Halt> {
+        let (Some(running), Some(request)) = (&mut self.running, &self.request) else { return Ok(()) };
+        let log = request.log.clone();
+        let Err(not_ready) = wait_ready(running.as_mut(), self.ready, self.actor.http, &log).await else {
+            return Ok(());
+        };
+        // Closed first, so that the last words are in the log.
+        self.close().await;
+        let observed = match tail(&log).trim() {
+            "" => not_ready.observed,
+            words => format!("{}; the end of its log:\n{words}", not_ready.observed),
+        };
+        Err(Halt::Failed(Mismatch::new("subject", not_ready.expected, observed)))
+    }
+
+    pub(crate) async fn stop(&mut self, how: Signal) -> Result<(), Halt> {
+        if let Some(running) = &mut self.running {
+            running.stop(how).await.map_err(halt)?;
+        }
+        self.close().await;
+        Ok(())
+    }
+
+    /// Kills what is left; the base URL stays known.
+    pub(crate) async fn close(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.leaks.processes.extend(running.close().await.processes);
+        }
+    }
+
+    pub(crate) fn take_leaks(&mut self) -> Leaks {
+        std::mem::take(&mut self.leaks)
+    }
+}
+
+fn halt(error: LaunchError) -> Halt {
+    if error.is_infra() {
+        Halt::Infra(error.to_string())
+    } else {
+        Halt::Failed(Mismatch::new("subject", "to start", error.to_string()))
+    }
+}

@@ -1,0 +1,176 @@
+//! `twin`: what an outside service was asked, and what it knows now.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Halt, Outcome, Stage, Step,
+    capture::{CaptureRule, Material, capture},
+};
+use crate::{
+    expect::{JsonPathText, Mismatch, same, shown},
+    scenario::{Expect, LintCode, Lower},
+    text::{Entries, Node, Period, Placed, RenderError, Scope, Text},
+};
+
+const WITHIN_MAX: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+const CALLS_SHOWN_MAX: usize = 20; // in the evidence; the count says how many there were
+
+/// Which of a twin's calls.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallsFile {
+    /// `resource.verb`; left out, all calls.
+    #[serde(default)]
+    operation: Option<Text>,
+    /// JSONPath into the call → the value there; numbers and texts of the same digits are equal here.
+    #[serde(default, rename = "where")]
+    matching: Entries<Node>,
+    /// Wait so long until the expectations hold. Default: look once. At most 60s.
+    #[serde(default)]
+    within: Option<Placed<Period>>,
+}
+
+#[derive(Debug)]
+struct TwinLook {
+    twin: Text,
+    operation: Option<Text>,
+    matching: Vec<(JsonPathText, Node)>,
+    within: Duration,
+    expect: Expect,
+    captures: Entries<CaptureRule>,
+}
+
+pub(crate) fn lower(
+    twin: Text,
+    calls: Option<CallsFile>,
+    expect: Placed<Expect>,
+    captures: Entries<CaptureRule>,
+    lower: &mut Lower<'_>,
+) -> Box<dyn Step> {
+    let CallsFile { operation, matching, within } = calls.unwrap_or_default();
+    check_names(&twin, operation.as_ref(), lower);
+    let within = lower.period(within.as_ref(), Duration::ZERO, WITHIN_MAX);
+    let mut paths = Vec::new();
+    for (path, node) in matching.0 {
+        match JsonPathText::unplaced(&path) {
+            Ok(path) => paths.push((path, node)),
+            Err(message) => lower.refuse(LintCode::BadPath, path.place, message),
+        }
+    }
+    Box::new(TwinLook { twin, operation, matching: paths, within, expect: expect.value, captures })
+}
+
+/// Refuses a twin or an operation that does not exist.
+pub(super) fn check_names(twin: &Text, operation: Option<&Text>, lower: &mut Lower<'_>) {
+    let Some(known) = lower.catalogue.get(twin) else {
+        let list = lower.catalogue.names();
+        let message = format!("there is no twin `{}`", twin.value);
+        return lower.refuse_with(LintCode::UnknownTwin, twin.place, message, format!("there are {list}"));
+    };
+    if let Some(operation) = operation.filter(|operation| !known.has_operation(operation)) {
+        let message = format!("the twin `{}` has no operation `{}`", twin.value, operation.value);
+        let hint = known.operations_like(operation);
+        lower.refuse_with(LintCode::UnknownOperation, operation.place, message, hint);
+    }
+}
+
+#[async_trait]
+impl Step for TwinLook {
+    fn kind(&self) -> &'static str {
+        "twin"
+    }
+
+    fn title(&self) -> String {
+        let operation = self.operation.as_ref().map_or("calls", |operation| operation.as_str());
+        format!("twin {} {operation}", self.twin.value)
+    }
+
+    fn asserts(&self) -> bool {
+        !self.expect.is_empty()
+    }
+
+    fn twin(&self) -> Option<&str> {
+        Some(&self.twin)
+    }
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
+        let deadline = Instant::now() + stage.actor.patience.grant(self.within);
+        loop {
+            let outcome = self.look(stage)?;
+            if outcome.mismatches.is_empty() || Instant::now() >= deadline {
+                return Ok(outcome);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+impl TwinLook {
+    fn look(&self, stage: &Stage<'_>) -> Result<Outcome, Halt> {
+        let scope = &stage.scope;
+        let operation = self.operation.as_ref().map(|operation| operation.as_str());
+        let mut calls = stage.world.calls(&self.twin, operation);
+        let all = calls.len();
+        let wanted = self.matching.iter().map(|(path, node)| Ok((path, scope.node(node)?)));
+        let wanted = wanted.collect::<Result<Vec<_>, RenderError>>()?;
+        calls.retain(|call| wanted.iter().all(|(path, value)| is_there(call, path, value, scope)));
+        let count = calls.len();
+        let calls = Json::Array(calls);
+        let mut found = Vec::new();
+        if let Some(bound) = &self.expect.count
+            && let Some(words) = bound.refuses(count as f64, scope)?
+        {
+            found.push(Mismatch::new(format!("calls of {}", self.words()), words, self.got(count, all)));
+        }
+        for check in &self.expect.jsonpath {
+            found.extend(check.check(&calls, scope)?);
+        }
+        if !self.expect.state.is_empty() {
+            let state = stage.world.state(&self.twin).map_err(Halt::Infra)?;
+            for check in &self.expect.state {
+                found.extend(check.check(&state, scope)?);
+            }
+        }
+        let mut outcome = Outcome { mismatches: found, ..Outcome::default() };
+        capture(&self.captures, &Material { json: Some(&calls), ..Material::default() }, scope, &mut outcome)?;
+        outcome.evidence = evidence(&self.twin, count, calls);
+        Ok(outcome)
+    }
+
+    fn words(&self) -> String {
+        let operation = self.operation.as_ref().map_or("any operation", |operation| operation.as_str());
+        let conditions =
+            self.matching.iter().map(|(path, node)| format!(" where {} = {}", path.written(), shown(&node.written())));
+        format!("{} {operation}{}", self.twin.value, conditions.collect::<String>())
+    }
+
+    fn got(&self, count: usize, all: usize) -> String {
+        if self.matching.is_empty() { count.to_string() } else { format!("{count} (of {all} without the condition)") }
+    }
+}
+
+/// A form carries digits as text; a condition need not know that.
+fn is_there(call: &Json, path: &JsonPathText, wanted: &Json, scope: &Scope) -> bool {
+    let Ok(Some(got)) = path.find(call, scope) else { return false };
+    let digits = |value: &Json| match value {
+        Json::Number(number) => Some(number.to_string()),
+        Json::String(text) => Some(text.clone()),
+        Json::Bool(value) => Some(value.to_string()),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    };
+    same(wanted, &got) || digits(wanted).is_some_and(|wanted| digits(&got) == Some(wanted))
+}
+
+fn evidence(twin: &str, count: usize, mut calls: Json) -> Json {
+    if let Json::Array(calls) = &mut calls {
+        calls.truncate(CALLS_SHOWN_MAX);
+    }
+    json!({ "twin": twin, "count": count, "calls": calls })
+}

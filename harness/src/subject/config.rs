@@ -1,0 +1,313 @@
+//! `harness.yaml`: what the subject is and how it is started.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use located::{Diagnostics, Source};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    arrange::check_config,
+    expect::compile_regex,
+    text::{Entries, Node, Period, Placed, Text, check_node, check_text},
+};
+
+const FILE: &str = "harness.yaml";
+const READY_WITHIN: Duration = Duration::from_secs(10);
+const READY_WITHIN_MAX: Duration = Duration::from_mins(5);
+const ELSEWHERE_WITHIN: Duration = Duration::from_secs(2); // what runs already needs no time to start
+const BUILD_TIMEOUT: Duration = Duration::from_mins(5);
+const BUILD_TIMEOUT_MAX: Duration = Duration::from_hours(1);
+
+/// A subject, read and checked.
+#[derive(Clone, Debug)]
+pub struct SubjectConfig {
+    pub name: String,
+    pub(crate) build: Option<Build>,
+    /// `None` for a subject that is only commands (`exec` steps).
+    pub(crate) start: Option<Start>,
+    pub(crate) ready: ReadyCheck,
+    /// The twins that a trial is given, each with its own configuration.
+    pub(crate) twins: Entries<Node>,
+    /// Where scenarios are by default, relative to the tree.
+    pub scenarios: Vec<String>,
+    pub(crate) env_allow: Vec<String>,
+    pub(crate) source: Source,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Build {
+    pub(crate) argv: Vec<String>,
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    pub(crate) argv: Vec<Text>,
+    pub(crate) env: Entries<Text>,
+}
+
+/// How it is known that the subject can be used.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadyCheck {
+    pub(crate) sign: ReadySign,
+    pub(crate) within: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ReadySign {
+    /// A path that answers 2xx.
+    Http(String),
+    /// The port takes connections.
+    Tcp,
+    /// A line of the log.
+    Log(regex::Regex),
+    /// It is never waited for.
+    Nothing,
+}
+
+impl SubjectConfig {
+    /// Reads `harness.yaml` at the root of a subject's tree.
+    ///
+    /// # Errors
+    /// All that is wrong in it, each with its place.
+    pub fn load(root: &Path) -> Result<Self, Diagnostics> {
+        Self::read(Source::read(&root.join(FILE)).map_err(|error| {
+            error.hint("a subject's tree has a `harness.yaml` at its root that says how it is started")
+        })?)
+    }
+
+    pub fn read(source: Source) -> Result<Self, Diagnostics> {
+        let file: File = located::yaml(&source)?;
+        let mut wrong = Diagnostics::default();
+        file.check(&source, &mut wrong);
+        let ready = file.ready.as_ref().map_or_else(ReadyCheck::tcp, |ready| ready.lower(&source, &mut wrong));
+        wrong.0.sort_by_key(|diagnostic| diagnostic.place);
+        wrong.or(Self {
+            name: file.subject,
+            build: file.build.map(|build| Build {
+                argv: build.argv,
+                timeout: build.timeout.map_or(BUILD_TIMEOUT, |timeout| timeout.0),
+            }),
+            start: file.start.map(|start| Start { argv: start.argv, env: start.env }),
+            ready,
+            twins: file.twins,
+            scenarios: file.scenarios.unwrap_or_else(|| vec!["scenarios".to_owned()]),
+            env_allow: file.env_allow,
+            source,
+        })
+    }
+
+    /// A subject that already runs somewhere: nothing is built or started, and no twin can be given to it.
+    pub fn already_running(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            build: None,
+            start: Some(Start { argv: Vec::new(), env: Entries::default() }),
+            ready: ReadyCheck { sign: ReadySign::Tcp, within: ELSEWHERE_WITHIN },
+            twins: Entries::default(),
+            scenarios: vec!["scenarios".to_owned()],
+            env_allow: Vec::new(),
+            source: Source::new(name, ""),
+        }
+    }
+
+    /// The same subject, to be played by a control: nothing is built and nothing is waited for.
+    pub(crate) fn without_build_and_ready(&self) -> Self {
+        let ready = ReadyCheck { sign: ReadySign::Nothing, within: Duration::ZERO };
+        Self { build: None, ready, ..self.clone() }
+    }
+
+    /// The twins that every trial is given.
+    pub fn twin_names(&self) -> BTreeSet<&str> {
+        self.twins.iter().map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+impl ReadyCheck {
+    fn tcp() -> Self {
+        Self { sign: ReadySign::Tcp, within: READY_WITHIN }
+    }
+}
+
+/// The file as it is written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "harness.yaml")]
+struct File {
+    /// The subject's name, for reports.
+    subject: String,
+    /// A command that is run once per tree, before any trial.
+    #[serde(default)]
+    build: Option<BuildFile>,
+    /// The command that serves. Left out for a subject of `exec` steps only.
+    #[serde(default)]
+    start: Option<StartFile>,
+    /// Default: the port takes connections within 10 s.
+    #[serde(default)]
+    ready: Option<Placed<ReadyFile>>,
+    /// Twin name → its configuration.
+    #[serde(default)]
+    twins: Entries<Node>,
+    /// Folders or files of scenarios. Default: `scenarios`.
+    #[serde(default)]
+    scenarios: Option<Vec<String>>,
+    /// Names of the host's environment that are passed through.
+    #[serde(default)]
+    env_allow: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct BuildFile {
+    argv: Vec<String>,
+    /// Default 5m, at most 1h.
+    #[serde(default)]
+    timeout: Option<Placed<Period>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StartFile {
+    argv: Vec<Text>,
+    /// May use `{{ port }}`, `{{ data_dir }}`, `{{ twins.NAME.url }}`, `{{ uid }}` and `{{ trial }}`.
+    #[serde(default)]
+    env: Entries<Text>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReadyFile {
+    #[serde(default)]
+    http: Option<String>,
+    #[serde(default)]
+    tcp: Option<bool>,
+    /// A regular expression that matches somewhere in the log.
+    #[serde(default)]
+    log: Option<Text>,
+    /// Default 10s, at most 5m.
+    #[serde(default)]
+    within: Option<Placed<Period>>,
+}
+
+impl File {
+    fn check(&self, source: &Source, wrong: &mut Diagnostics) {
+        let names = ["port", "data_dir", "twins", "uid", "trial"];
+        let known: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut found = Vec::new();
+        if let Some(start) = &self.start {
+            let texts = start.argv.iter().chain(start.env.iter().map(|(_, value)| value));
+            found.extend(texts.filter_map(|text| check_text(text, text.place, &known).err()));
+        }
+        for (name, config) in self.twins.iter() {
+            check_node(config, &known, &mut found);
+            let written = config.written();
+            if !written.to_string().contains("{{")
+                && let Err(message) = check_config(name, written)
+            {
+                wrong.push(source.diagnostic(name.place, message));
+            }
+        }
+        let hint = format!("here are {}", names.join(", "));
+        wrong.extend(found.into_iter().map(|error| source.diagnostic(error.place, error.message).hint(&hint)));
+        let timeout = self.build.as_ref().and_then(|build| build.timeout.as_ref());
+        check_period(timeout, BUILD_TIMEOUT_MAX, source, wrong);
+    }
+}
+
+impl Placed<ReadyFile> {
+    fn lower(&self, source: &Source, wrong: &mut Diagnostics) -> ReadyCheck {
+        check_period(self.within.as_ref(), READY_WITHIN_MAX, source, wrong);
+        let within = self.within.as_ref().map_or(READY_WITHIN, |within| within.0);
+        let sign = match (&self.http, self.tcp, &self.log) {
+            (Some(path), None, None) => ReadySign::Http(path.clone()),
+            (None, Some(true), None) => ReadySign::Tcp,
+            (None, None, Some(pattern)) => match compile_regex(pattern) {
+                Ok(regex) => ReadySign::Log(regex),
+                Err(message) => {
+                    wrong.push(source.diagnostic(pattern.place, message));
+                    ReadySign::Tcp
+                }
+            },
+            _ => {
+                wrong.push(
+                    source.diagnostic(self.place, "give exactly one of `http: /path`, `tcp: true` and `log: regex`"),
+                );
+                ReadySign::Tcp
+            }
+        };
+        ReadyCheck { sign, within }
+    }
+}
+
+fn check_period(period: Option<&Placed<Period>>, most: Duration, source: &Source, wrong: &mut Diagnostics) {
+    if let Some(period) = period.filter(|period| period.0 > most) {
+        wrong.push(source.diagnostic(period.place, format!("at most {} is allowed here", Period(most))));
+    }
+}
+
+pub(crate) fn schema() -> schemars::Schema {
+    schemars::schema_for!(File)
+}
+
+#[cfg(test)]
+mod tests {
+    use located::Source;
+
+    use super::{ReadySign, SubjectConfig};
+
+    fn read(yaml: &str) -> Result<SubjectConfig, String> {
+        SubjectConfig::read(Source::new("harness.yaml", yaml)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let config = read(
+            "subject: shop\nbuild: { argv: [make], timeout: 2m }\nstart: { argv: [python3, app.py], env: { PORT: \"{{ port }}\" } }\n\
+             ready: { http: /health, within: 5s }\ntwins: { stripe: { account: { secret_key: k } } }\nenv_allow: [JAVA_HOME]\n",
+        )
+        .unwrap();
+        assert!(matches!(config.ready.sign, ReadySign::Http(path) if path == "/health"));
+        assert_eq!(config.scenarios, ["scenarios"]);
+        assert_eq!(config.twins.0.len(), 1);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let error = read(
+            "subject: shop\nbuild: { argv: [make], timeout: 2h }\nstart: { argv: [\"{{ prot }}\"] }\nready: { log: \"[\", within: 10m }\n",
+        )
+        .unwrap_err();
+        insta::assert_snapshot!(error, @r#"
+        harness.yaml:2:33: at most 60m is allowed here
+           |
+         2 | build: { argv: [make], timeout: 2h }
+           |                                 ^^
+
+        harness.yaml:3:17: nothing defines `prot` before this place
+           |
+         3 | start: { argv: ["{{ prot }}"] }
+           |                 ^^^^^^^^^^^^
+          hint: here are port, data_dir, twins, uid, trial
+
+        harness.yaml:4:15: `[` is no regular expression: regex parse error:
+            [
+            ^
+        error: unclosed character class
+           |
+         4 | ready: { log: "[", within: 10m }
+           |               ^^^
+
+        harness.yaml:4:28: at most 5m is allowed here
+           |
+         4 | ready: { log: "[", within: 10m }
+           |                            ^^^
+        "#);
+    }
+
+    #[test]
+    fn a_ready_check_has_one_sign() {
+        assert!(read("subject: a\nready: { http: /, tcp: true }\n").unwrap_err().contains("exactly one of"));
+        assert!(read("subject: a\nready: { within: 1s }\n").unwrap_err().contains("harness.yaml:2:8"));
+    }
+}

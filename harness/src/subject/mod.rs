@@ -1,0 +1,23 @@
+//! The thing under test: how it is described (`harness.yaml`), started, watched, stopped and cleaned up.
+//!
+//! [`Launcher`] is the seam: a plain process here, something that already runs at a URL, or whatever an embedding
+//! program brings. Never knows scenarios or twins. Start at [`SubjectConfig`], then [`Launcher`].
+
+mod config;
+mod launcher;
+mod leaks;
+mod log;
+mod ports;
+mod process;
+mod ready;
+mod url;
+
+pub use config::SubjectConfig;
+pub use launcher::{ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal};
+pub use process::ProcessLauncher;
+pub use url::UrlLauncher;
+
+pub(crate) use config::{ReadyCheck, schema as config_schema};
+pub(crate) use log::tail;
+pub(crate) use ports::PortLease;
+pub(crate) use ready::{root_cause, wait_ready};

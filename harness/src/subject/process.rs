@@ -1,0 +1,235 @@
+//! Subjects as plain processes of this machine, each in a process group of its own.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use reqwest::Url;
+use rustix::process::{Pid, kill_process_group};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
+    process::{Child, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::{
+    ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, leaks, log::Log,
+};
+
+const PASSED: [&str; 3] = ["PATH", "HOME", "LANG"]; // TMPDIR is passed too, but is the trial's own
+const TERM_GRACE: Duration = Duration::from_secs(5); // then the process group is killed
+const DRAIN: Duration = Duration::from_millis(500); // for the last output of a dead process
+
+/// Starts processes with an environment that holds only what was asked for, and PATH, HOME, LANG and TMPDIR.
+#[derive(Debug)]
+pub struct ProcessLauncher {
+    host_env: BTreeMap<String, String>,
+}
+
+impl ProcessLauncher {
+    /// `host_env` is where PATH, HOME, LANG and what `env_allow` names are taken from.
+    pub fn new(host_env: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { host_env: host_env.into_iter().collect() }
+    }
+
+    fn command(
+        &self,
+        argv: &[String],
+        cwd: &Path,
+        allow: &[String],
+        env: &BTreeMap<String, String>,
+    ) -> Option<Command> {
+        let (program, arguments) = argv.split_first()?;
+        let mut command = Command::new(program_path(program, cwd));
+        let passed = PASSED.into_iter().chain(allow.iter().map(String::as_str));
+        command
+            .args(arguments)
+            .current_dir(cwd)
+            .env_clear()
+            .envs(passed.filter_map(|name| self.host_env.get_key_value(name)))
+            .envs(env)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        Some(command)
+    }
+}
+
+/// A program with a slash is the subject's own and stands in its tree; a bare name is the machine's.
+fn program_path(program: &str, cwd: &Path) -> PathBuf {
+    if program.contains('/') { cwd.join(program) } else { PathBuf::from(program) }
+}
+
+fn spawn(command: Option<Command>, argv: &[String]) -> Result<Group, LaunchError> {
+    let program = argv.first().cloned().unwrap_or_default();
+    let mut command =
+        command.ok_or_else(|| LaunchError::Subject { program: "".into(), reason: "the command is empty".into() })?;
+    let child = command.spawn().map_err(|error| refused(program, &error))?;
+    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    Ok(Group { id: id.expect("a child that was not waited for has a pid"), child })
+}
+
+fn refused(program: String, error: &io::Error) -> LaunchError {
+    let reason = error.to_string();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied if program.contains('/') => {
+            LaunchError::Subject { program, reason }
+        }
+        _ => LaunchError::Machine { program, reason },
+    }
+}
+
+#[async_trait]
+impl Launcher for ProcessLauncher {
+    async fn launch(&self, request: LaunchRequest) -> Result<Box<dyn Running>, LaunchError> {
+        let here = |reason: io::Error| LaunchError::Machine { program: "subject".into(), reason: reason.to_string() };
+        let tmp_dir = request.log.with_file_name("tmp");
+        std::fs::create_dir_all(&tmp_dir).map_err(here)?;
+        let log = Log::append_to(&request.log).map_err(here)?;
+        let mut command = self.command(&request.argv, &request.root, &request.env_allow, &request.env);
+        if let Some(command) = &mut command {
+            command.env("TMPDIR", &tmp_dir).stdin(Stdio::null());
+        }
+        let mut group = spawn(command, &request.argv)?;
+        let pumps = [
+            group.child.stdout.take().map(|stream| log.pump(stream)),
+            group.child.stderr.take().map(|stream| log.pump(stream)),
+        ];
+        let base_url = format!("http://127.0.0.1:{}", request.port).parse().expect("a loopback URL");
+        Ok(Box::new(Process { group, pumps: pumps.into_iter().flatten().collect(), base_url, tmp_dir }))
+    }
+
+    async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError> {
+        let cwd = request.root.join(&request.cwd);
+        let mut command = self.command(&request.argv, &cwd, &request.env_allow, &request.env);
+        if let Some((command, tmp_dir)) = command.as_mut().zip(request.data_dir.parent()) {
+            command.env("TMPDIR", tmp_dir);
+        }
+        let started = Instant::now();
+        let mut group = spawn(command, &request.argv)?;
+        let input = group.feed(request.stdin);
+        let streams = [group.child.stdout.take().map(reader), group.child.stderr.take().map(reader)];
+        let [stdout, stderr] = streams.map(|stream| collect(stream, request.output_bytes_max));
+        let exit = match timeout(request.timeout, group.child.wait()).await {
+            Ok(status) => status.map_or(Exit::Signal(0), exit_of),
+            Err(_) => Exit::TimedOut,
+        };
+        // Children that were left in the group hold the pipes open; they have no business after the command's end.
+        group.kill();
+        input.abort();
+        let [(stdout, cut_out), (stderr, cut_err)] = [drained(stdout).await, drained(stderr).await];
+        Ok(ExecOutput { exit, stdout, stderr, truncated: cut_out || cut_err, duration: started.elapsed() })
+    }
+}
+
+type Stream = Box<dyn AsyncRead + Unpin + Send>;
+type Collected = (Vec<u8>, bool);
+
+fn reader(stream: impl AsyncRead + Unpin + Send + 'static) -> Stream {
+    Box::new(stream)
+}
+
+/// Reads to the end and keeps the first `bytes_max`.
+fn collect(stream: Option<Stream>, bytes_max: usize) -> JoinHandle<Collected> {
+    tokio::spawn(async move {
+        let (mut kept, mut is_cut) = (Vec::new(), false);
+        let Some(mut stream) = stream else { return (kept, is_cut) };
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+            let fits = read.min(bytes_max - kept.len());
+            kept.extend_from_slice(&buffer[..fits]);
+            is_cut |= fits < read;
+        }
+        (kept, is_cut)
+    })
+}
+
+async fn drained(task: JoinHandle<Collected>) -> Collected {
+    match timeout(DRAIN, task).await {
+        Ok(Ok(collected)) => collected,
+        // An escaped child still holds the pipe: what was read is lost with the task, and said to be cut.
+        _ => (Vec::new(), true),
+    }
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or_default()), Exit::Code)
+}
+
+/// A child that leads a process group. Dropping it kills the group.
+struct Group {
+    id: Pid,
+    child: Child,
+}
+
+impl Group {
+    fn kill(&self) {
+        // The group may be gone already.
+        kill_process_group(self.id, rustix::process::Signal::KILL).ok();
+    }
+
+    fn feed(&mut self, bytes: Vec<u8>) -> JoinHandle<()> {
+        let stdin = self.child.stdin.take();
+        tokio::spawn(async move {
+            if let Some(mut stdin) = stdin {
+                // A command that does not read its input closes the pipe; that is its right.
+                stdin.write_all(&bytes).await.ok();
+            }
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+struct Process {
+    group: Group,
+    pumps: Vec<JoinHandle<()>>,
+    base_url: Url,
+    tmp_dir: PathBuf,
+}
+
+#[async_trait]
+impl Running for Process {
+    fn base_url(&self) -> Url {
+        self.base_url.clone()
+    }
+
+    async fn stop(&mut self, how: Signal) -> Result<(), LaunchError> {
+        if how == Signal::Term {
+            kill_process_group(self.group.id, rustix::process::Signal::TERM).ok();
+            timeout(TERM_GRACE, self.group.child.wait()).await.ok();
+        }
+        self.group.kill();
+        self.group.child.wait().await.ok();
+        Ok(())
+    }
+
+    fn try_exit(&mut self) -> Option<String> {
+        self.group.child.try_wait().ok().flatten().map(|status| exit_of(status).to_string())
+    }
+
+    async fn close(mut self: Box<Self>) -> Leaks {
+        self.group.kill();
+        self.group.child.wait().await.ok();
+        let leaks = leaks::sweep(&self.tmp_dir, self.group.id);
+        for pump in self.pumps.drain(..) {
+            let stop = pump.abort_handle();
+            timeout(DRAIN, pump).await.ok();
+            stop.abort();
+        }
+        leaks
+    }
+}

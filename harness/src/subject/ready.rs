@@ -1,0 +1,94 @@
+//! Waiting until a subject can be used.
+
+use std::{path::Path, time::Duration};
+
+use reqwest::Url;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{ReadyCheck, Running, config::ReadySign, log};
+
+const PROBE_EVERY_MIN: Duration = Duration::from_millis(2); // a fast subject must not wait for us
+const PROBE_EVERY_MAX: Duration = Duration::from_millis(50);
+
+/// Why a subject cannot be used. It is the subject's fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotReady {
+    pub(crate) expected: String,
+    pub(crate) observed: String,
+}
+
+/// Probes until the sign is there, the subject ends, or the time is over.
+pub(crate) async fn wait_ready(
+    running: &mut dyn Running,
+    check: &ReadyCheck,
+    http: &reqwest::Client,
+    log: &Path,
+) -> Result<(), NotReady> {
+    let deadline = Instant::now() + check.within;
+    let expected = format!("{} within {} ms", check.sign.words(), check.within.as_millis());
+    let mut pause = PROBE_EVERY_MIN;
+    if matches!(check.sign, ReadySign::Nothing) {
+        return Ok(());
+    }
+    loop {
+        if let Some(exit) = running.try_exit() {
+            return Err(NotReady { expected, observed: format!("the subject ended early with {exit}") });
+        }
+        let probe = timeout_at(deadline, probe(&running.base_url(), &check.sign, http, log)).await;
+        let seen = match probe {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(seen)) => seen,
+            Err(_) => "no answer".to_owned(),
+        };
+        if Instant::now() + pause >= deadline {
+            return Err(NotReady { expected, observed: seen });
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(PROBE_EVERY_MAX);
+    }
+}
+
+/// `Err` says what was seen instead.
+async fn probe(base: &Url, sign: &ReadySign, http: &reqwest::Client, log: &Path) -> Result<(), String> {
+    match sign {
+        ReadySign::Tcp => {
+            let address = (base.host_str().unwrap_or("127.0.0.1"), base.port_or_known_default().unwrap_or(80));
+            TcpStream::connect(address).await.map(drop).map_err(|error| error.to_string())
+        }
+        ReadySign::Http(path) => {
+            let url = base.join(path).map_err(|error| error.to_string())?;
+            // Connections of a probe are not kept: the subject may still be forking or re-binding.
+            let answer = http.get(url).header("connection", "close").send().await;
+            let status = answer.map_err(|error| root_cause(&error))?.status();
+            if status.is_success() { Ok(()) } else { Err(format!("status {}", status.as_u16())) }
+        }
+        ReadySign::Log(pattern) => {
+            let found = pattern.is_match(&log::whole(log));
+            if found { Ok(()) } else { Err("no such line in the log".to_owned()) }
+        }
+        ReadySign::Nothing => Ok(()),
+    }
+}
+
+/// The innermost message: "connection refused" rather than "error sending request".
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+impl ReadySign {
+    fn words(&self) -> String {
+        match self {
+            Self::Http(path) => format!("`GET {path}` to answer 2xx"),
+            Self::Tcp => "the port to take connections".to_owned(),
+            Self::Log(pattern) => format!("the log to match `{pattern}`"),
+            Self::Nothing => "nothing".to_owned(),
+        }
+    }
+}

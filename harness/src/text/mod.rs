@@ -1,0 +1,14 @@
+//! What people write into scenario files: values that remember their place, templates, durations. Knows YAML's places
+//! and the template language; knows no scenario. Start at [`Node`], then [`Scope`].
+
+mod node;
+mod period;
+mod placed;
+mod random;
+mod template;
+
+pub(crate) use node::{Node, NodeKind};
+pub(crate) use period::Period;
+pub(crate) use placed::{Entries, Placed, Text};
+pub(crate) use random::Random;
+pub(crate) use template::{RenderError, Scope, check_node, check_text};

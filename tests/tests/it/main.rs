@@ -1,0 +1,4 @@
+//! End-to-end tests and project rules, in one binary: linking is dear.
+
+mod dashboards;
+mod rules;

@@ -1,0 +1,314 @@
+//! Webhooks on their way: which event goes to which endpoint, when, how signed, and what a test does to them (hold,
+//! delay, repeat, reorder, forge). Pure bookkeeping; the courier carries.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::twin::Event;
+
+/// What `act` of every twin with webhooks understands.
+pub(crate) const ACTIONS: [&str; 8] = [
+    "redeliver_webhook",
+    "delay_webhooks",
+    "hold_webhooks",
+    "release_webhooks",
+    "reorder_webhooks",
+    "send_unsigned_webhook",
+    "send_webhook_with_wrong_signature",
+    "send_stale_webhook",
+];
+
+const LAG: Duration = Duration::from_millis(20); // a webhook normally arrives after the answer that caused it
+const REORDER_LAG: Duration = Duration::from_millis(200); // long enough for the events of one flow to gather
+const ATTEMPTS_MAX: u32 = 8; // with the back-off below: gives up after about 13 s of real time
+const BACKOFF: Duration = Duration::from_millis(100); // doubles at every attempt
+const PENDING_MAX: usize = 10_000; // further events are logged as dropped
+const LOG_MAX: usize = 1_000; // events and deliveries remembered for `state` and redelivery
+const COPIES_MAX: u64 = 100; // per redelivery
+const DELAY_MS_MAX: u64 = 60_000;
+const STALE_BY: SignedDuration = SignedDuration::from_hours(1); // older than any receiver tolerates
+
+/// A receiver of webhooks, as configured: `to` is a URL, or a path below the webhook base.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Endpoint {
+    pub(crate) to: String,
+    pub(crate) secret: String,
+    /// Event names, or `*`.
+    #[serde(default = "every_event")]
+    pub(crate) events: Vec<String>,
+}
+
+fn every_event() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) base: Option<Url>,
+    pending: Vec<Delivery>,
+    /// Events by age, for redelivery.
+    events: VecDeque<Event>,
+    log: VecDeque<Logged>,
+    next_number: u64,
+    held: bool,
+    newest_first: bool,
+    delay: Duration,
+}
+
+/// One event on its way to one endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    number: u64,
+    pub(crate) to: String,
+    pub(crate) secret: String,
+    pub(crate) event: Event,
+    pub(crate) proof: Proof,
+    pub(crate) signed_at: Timestamp,
+    attempt: u32,
+    due: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Right,
+    WrongSecret,
+    Missing,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Logged {
+    event: String,
+    #[serde(rename = "type")]
+    kind: String,
+    to: String,
+    attempt: u32,
+    signed_at: Timestamp,
+    outcome: String,
+}
+
+impl Outbox {
+    /// Queues an event for every endpoint that wants its kind.
+    pub(crate) fn announce(&mut self, endpoints: &[Endpoint], event: Event, now: Timestamp) -> usize {
+        let queued = self.enqueue(endpoints, &event, Proof::Right, now);
+        self.events.push_back(event);
+        if self.events.len() > LOG_MAX {
+            self.events.pop_front();
+        }
+        queued
+    }
+
+    fn enqueue(&mut self, endpoints: &[Endpoint], event: &Event, proof: Proof, signed_at: Timestamp) -> usize {
+        let wants = |endpoint: &&Endpoint| endpoint.events.iter().any(|kind| kind == "*" || *kind == event.kind);
+        let lag = self.delay + if self.newest_first { REORDER_LAG } else { LAG };
+        let before = self.pending.len();
+        for endpoint in endpoints.iter().filter(wants) {
+            if self.pending.len() == PENDING_MAX {
+                break;
+            }
+            self.next_number += 1;
+            self.pending.push(Delivery {
+                number: self.next_number,
+                to: endpoint.to.clone(),
+                secret: endpoint.secret.clone(),
+                event: event.clone(),
+                proof,
+                signed_at,
+                attempt: 0,
+                due: Instant::now() + lag,
+            });
+        }
+        self.pending.len() - before
+    }
+
+    /// Deliveries that will leave without anybody doing anything.
+    pub(crate) fn moving(&self) -> usize {
+        if self.held { 0 } else { self.pending.iter().filter(|delivery| self.reachable(delivery)).count() }
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        if self.held {
+            return None;
+        }
+        self.pending.iter().filter(|delivery| self.reachable(delivery)).map(|delivery| delivery.due).min()
+    }
+
+    /// Takes the delivery whose turn it is.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Delivery> {
+        if self.held {
+            return None;
+        }
+        let due = self.pending.iter().enumerate().filter(|(_, it)| it.due <= now && self.reachable(it));
+        let order = |(_, delivery): &(usize, &Delivery)| delivery.number;
+        let (index, _) = if self.newest_first { due.max_by_key(order) } else { due.min_by_key(order) }?;
+        Some(self.pending.remove(index))
+    }
+
+    fn reachable(&self, delivery: &Delivery) -> bool {
+        self.base.is_some() || !delivery.to.starts_with('/')
+    }
+
+    /// Books an attempt; one that failed comes again, signed anew.
+    pub(crate) fn attempted(&mut self, mut delivery: Delivery, outcome: Result<u16, String>, now: Timestamp) {
+        delivery.attempt += 1;
+        let accepted = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
+        self.log.push_back(Logged {
+            event: delivery.event.id.clone(),
+            kind: delivery.event.kind.clone(),
+            to: delivery.to.clone(),
+            attempt: delivery.attempt,
+            signed_at: delivery.signed_at,
+            outcome: outcome.map_or_else(|error| error, |status| status.to_string()),
+        });
+        if self.log.len() > LOG_MAX {
+            self.log.pop_front();
+        }
+        // A forged delivery is not the service's own: nobody would repeat it. A stale one is, and comes again fresh.
+        if !accepted && delivery.proof == Proof::Right && delivery.attempt < ATTEMPTS_MAX {
+            delivery.due = Instant::now() + BACKOFF * 2_u32.pow(delivery.attempt - 1);
+            let next_second = delivery.signed_at.saturating_add(SignedDuration::from_secs(1));
+            delivery.signed_at = now.max(next_second.expect("a signed duration saturates"));
+            self.pending.push(delivery);
+        }
+    }
+
+    pub(crate) fn state(&self) -> Value {
+        let pending =
+            |it: &Delivery| json!({"event": it.event.id, "type": it.event.kind, "to": it.to, "attempt": it.attempt});
+        json!({
+            "held": self.held,
+            "pending": self.pending.iter().map(pending).collect::<Vec<_>>(),
+            "attempts": self.log,
+        })
+    }
+
+    /// Hold, release, delay, reorder.
+    pub(crate) fn steer(&mut self, action: &str, argument: &Value) -> Result<Value, String> {
+        match action {
+            "hold_webhooks" => self.held = true,
+            "release_webhooks" => self.release(),
+            "reorder_webhooks" => self.newest_first = true,
+            _ => self.delay_by(argument)?,
+        }
+        Ok(json!({"pending": self.pending.len()}))
+    }
+
+    fn release(&mut self) {
+        self.held = false;
+        let now = Instant::now();
+        self.pending.iter_mut().for_each(|delivery| delivery.due = delivery.due.min(now));
+    }
+
+    fn delay_by(&mut self, argument: &Value) -> Result<(), String> {
+        let delay = argument.get("for_ms").and_then(Value::as_u64).filter(|ms| *ms <= DELAY_MS_MAX);
+        let delay = delay.ok_or_else(|| format!("give `for_ms`, at most {DELAY_MS_MAX}"))?;
+        self.delay = Duration::from_millis(delay);
+        let until = Instant::now() + self.delay;
+        self.pending.iter_mut().for_each(|delivery| delivery.due = delivery.due.max(until));
+        Ok(())
+    }
+
+    /// Sends an event (again), honestly or not: `times` copies of the newest one of its kind, or of `forged`.
+    pub(crate) fn send(
+        &mut self,
+        endpoints: &[Endpoint],
+        action: &str,
+        request: &SendRequest,
+        forged: Option<Event>,
+        now: Timestamp,
+    ) -> Result<Value, String> {
+        let known = self.events.iter().rev().find(|event| event.kind == request.kind).cloned();
+        let event = forged.or(known).ok_or_else(|| self.no_such_event(&request.kind))?;
+        let (proof, signed_at) = match action {
+            "send_unsigned_webhook" => (Proof::Missing, now),
+            "send_webhook_with_wrong_signature" => (Proof::WrongSecret, now),
+            "send_stale_webhook" => (Proof::Right, now.saturating_sub(STALE_BY).expect("a signed duration saturates")),
+            _ => (Proof::Right, now),
+        };
+        let copies = request.times.min(COPIES_MAX);
+        let queued: usize = (0..copies).map(|_| self.enqueue(endpoints, &event, proof, signed_at)).sum();
+        Ok(json!({"event": event.id, "queued": queued}))
+    }
+
+    fn no_such_event(&self, kind: &str) -> String {
+        let mut known: Vec<&str> = self.events.iter().map(|event| event.kind.as_str()).collect();
+        known.sort_unstable();
+        known.dedup();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        format!("no event of type `{kind}` has happened (so far: {known}); give `object` to make one up")
+    }
+}
+
+/// The argument of the actions that send an event.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SendRequest {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default = "once")]
+    pub(crate) times: u64,
+    /// What the event is about; where given, a new event is made up.
+    pub(crate) object: Option<Value>,
+}
+
+fn once() -> u64 {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints() -> Vec<Endpoint> {
+        vec![Endpoint { to: "http://localhost/".to_owned(), secret: "s".to_owned(), events: every_event() }]
+    }
+
+    fn event() -> Event {
+        Event { id: "evt_1".to_owned(), kind: "paid".to_owned(), payload: "{}".to_owned() }
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(3_600)
+    }
+
+    #[test]
+    fn a_webhook_that_is_never_accepted_is_given_up() {
+        let mut outbox = Outbox::default();
+        outbox.announce(&endpoints(), event(), Timestamp::UNIX_EPOCH);
+        let mut attempts = 0;
+        while let Some(delivery) = outbox.take_due(later()) {
+            attempts += 1;
+            outbox.attempted(delivery, Ok(500), Timestamp::UNIX_EPOCH);
+        }
+        assert_eq!(attempts, ATTEMPTS_MAX);
+        assert_eq!(outbox.moving(), 0);
+    }
+
+    #[test]
+    fn copies_and_waiting_deliveries_are_bounded() {
+        let (mut outbox, endpoints) = (Outbox::default(), endpoints());
+        outbox.announce(&endpoints, event(), Timestamp::UNIX_EPOCH);
+        let many = SendRequest { kind: "paid".to_owned(), times: u64::MAX, object: None };
+        let sent = outbox.send(&endpoints, "redeliver_webhook", &many, None, Timestamp::UNIX_EPOCH);
+        assert_eq!(sent.map(|sent| sent["queued"].clone()), Ok(json!(COPIES_MAX)));
+        for _ in 0..PENDING_MAX {
+            outbox.announce(&endpoints, event(), Timestamp::UNIX_EPOCH);
+        }
+        assert_eq!((outbox.pending.len(), outbox.events.len()), (PENDING_MAX, LOG_MAX));
+    }
+
+    #[test]
+    fn nothing_leaves_before_it_is_due() {
+        let mut outbox = Outbox::default();
+        outbox.announce(&endpoints(), event(), Timestamp::UNIX_EPOCH);
+        assert!(outbox.take_due(outbox.next_due().expect("one waits") - Duration::from_millis(1)).is_none());
+        assert!(outbox.take_due(later()).is_some());
+    }
+}

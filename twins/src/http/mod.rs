@@ -1,0 +1,12 @@
+//! The wire: decoding a request, carrying a reply, and breaking both on purpose. Knows nothing of any service.
+//!
+//! Start at [`server`]; what a twin sees of HTTP is [`Request`] and [`Reply`].
+
+mod form;
+mod reply;
+mod request;
+pub(crate) mod server;
+
+pub(crate) use form::nested;
+pub(crate) use reply::{Body, Reply};
+pub(crate) use request::{Content, Request};

@@ -1,0 +1,61 @@
+use axum::body::Bytes;
+use serde::Serialize;
+
+/// What a twin answers, before the transport carries or breaks it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// Written in this order.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Body,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Empty,
+    Json(Bytes),
+    /// Server-sent events, one frame each.
+    Events(Vec<Bytes>),
+}
+
+impl Reply {
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Empty }
+    }
+
+    pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
+        let bytes = serde_json::to_vec(value).expect("twins build JSON with text keys only");
+        Self { status, headers: Vec::new(), body: Body::Json(bytes.into()) }.header("content-type", "application/json")
+    }
+
+    pub(crate) fn events(frames: Vec<Bytes>) -> Self {
+        Self { status: 200, headers: Vec::new(), body: Body::Events(frames) }
+            .header("content-type", "text/event-stream; charset=utf-8")
+            .header("cache-control", "no-cache")
+    }
+
+    /// Sets a header, in its old place where it was set before.
+    #[must_use]
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        match self.headers.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value.into(),
+            None => self.headers.push((name, value.into())),
+        }
+    }
+}
+
+impl Body {
+    /// The bytes as they would arrive whole.
+    pub(crate) fn bytes(&self) -> Bytes {
+        match self {
+            Self::Empty => Bytes::new(),
+            Self::Json(bytes) => bytes.clone(),
+            Self::Events(frames) => frames.concat().into(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A message as server-sent events, in the order in which the service sends them: `message_start`; for each block
+//! start, deltas, stop (a `ping` after the first start); `message_delta` with the final usage; `message_stop`.
+
+use axum::body::Bytes;
+use serde_json::{Value, json};
+
+use super::messages::Message;
+
+const DELTA_CHARS_MIN: usize = 24;
+const DELTAS_PER_BLOCK: usize = 48; // long texts come in larger pieces, so that a file is not thousands of events
+
+pub(super) fn frames(message: &Message) -> Vec<Bytes> {
+    let mut frames = vec![frame(&json!({"type": "message_start", "message": message.head(&[], Value::Null, 1)}))];
+    for (index, block) in message.blocks.iter().enumerate() {
+        frames.push(frame(&json!({"type": "content_block_start", "index": index, "content_block": opening(block)})));
+        if index == 0 {
+            frames.push(frame(&json!({"type": "ping"})));
+        }
+        let delta = |delta| frame(&json!({"type": "content_block_delta", "index": index, "delta": delta}));
+        frames.extend(deltas(block).into_iter().map(delta));
+        frames.push(frame(&json!({"type": "content_block_stop", "index": index})));
+    }
+    frames.push(frame(&json!({
+        "type": "message_delta",
+        "delta": {"stop_reason": message.stop.name(), "stop_sequence": null, "stop_details": null},
+        "usage": {"input_tokens": message.input_tokens, "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0, "output_tokens": message.output_tokens},
+    })));
+    frames.push(frame(&json!({"type": "message_stop"})));
+    frames
+}
+
+/// The block with its content still to come.
+fn opening(block: &Value) -> Value {
+    let mut opening = block.clone();
+    for (field, empty) in [("text", json!("")), ("thinking", json!("")), ("signature", json!("")), ("input", json!({}))]
+    {
+        if block.get(field).is_some() {
+            opening[field] = empty;
+        }
+    }
+    opening
+}
+
+fn deltas(block: &Value) -> Vec<Value> {
+    if let Some(text) = block["text"].as_str() {
+        return pieces(text).map(|piece| json!({"type": "text_delta", "text": piece})).collect();
+    }
+    if let Some(text) = block["thinking"].as_str() {
+        let thinking = pieces(text).map(|piece| json!({"type": "thinking_delta", "thinking": piece}));
+        let signature = json!({"type": "signature_delta", "signature": block["signature"]});
+        return thinking.chain(std::iter::once(signature)).collect();
+    }
+    let input = block["input"].to_string();
+    let whole = std::iter::once(String::new()).chain(pieces(&input));
+    whole.map(|piece| json!({"type": "input_json_delta", "partial_json": piece})).collect()
+}
+
+fn pieces(text: &str) -> impl Iterator<Item = String> {
+    let characters: Vec<char> = text.chars().collect();
+    let size = (characters.len() / DELTAS_PER_BLOCK).max(DELTA_CHARS_MIN);
+    let pieces: Vec<String> = characters.chunks(size).map(|piece| piece.iter().collect()).collect();
+    pieces.into_iter()
+}
+
+fn frame(event: &Value) -> Bytes {
+    let name = event["type"].as_str().expect("every event has a type");
+    format!("event: {name}\ndata: {event}\n\n").into()
+}

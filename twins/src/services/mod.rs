@@ -1,0 +1,40 @@
+//! One module per service. Adding one: implement [`crate::twin::Twin`], add a line to each function here.
+
+mod sendgrid;
+mod slack;
+
+mod anthropic;
+mod stripe;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use self::{anthropic::Anthropic, sendgrid::Sendgrid, slack::Slack, stripe::Stripe};
+use crate::{
+    TwinError,
+    twin::{AnyTwin, TwinInfo},
+};
+
+pub(crate) fn catalogue() -> Vec<TwinInfo> {
+    vec![TwinInfo::of::<Anthropic>(), TwinInfo::of::<Sendgrid>(), TwinInfo::of::<Slack>(), TwinInfo::of::<Stripe>()]
+}
+
+/// A twin in its first state.
+pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinError> {
+    match name {
+        "anthropic" => Ok(Box::new(Anthropic::open(parse(name, config)?)?)),
+        "sendgrid" => Ok(Box::new(Sendgrid::open(parse(name, config)?))),
+        "slack" => Ok(Box::new(Slack::open(parse(name, config)?))),
+        "stripe" => Ok(Box::new(Stripe::open(parse(name, config)?))),
+        _ => {
+            let known: Vec<_> = catalogue().iter().map(|twin| twin.name).collect();
+            Err(TwinError::UnknownTwin { twin: name.to_owned(), known: known.join(", ") })
+        }
+    }
+}
+
+/// No configuration is an empty one.
+fn parse<T: DeserializeOwned>(twin: &str, config: Value) -> Result<T, TwinError> {
+    let config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config };
+    serde_json::from_value(config).map_err(|error| TwinError::Config { twin: twin.to_owned(), why: error.to_string() })
+}

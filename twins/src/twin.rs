@@ -1,0 +1,311 @@
+//! What a twin declares: a manifest, a table of operations, how it authenticates, how it says no. Everything else
+//! (routing, faults, idempotency, clock, ids, journal, webhooks, transport) is the engine's, so that a new service is
+//! one module. Start at [`Twin`].
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    engine::{idempotency::IdempotencyRule, outbox::Endpoint, seed::Seed},
+    http::{Reply, Request},
+};
+
+/// What a twin says about itself.
+pub(crate) struct Manifest {
+    pub(crate) name: &'static str,
+    /// The version of the real API that it speaks.
+    pub(crate) api_version: &'static str,
+    /// Larger bodies get the service's own refusal.
+    pub(crate) body_bytes_max: usize,
+    /// Names that `act` understands besides the engine's webhook actions.
+    pub(crate) actions: &'static [&'static str],
+}
+
+/// One row of a twin's table: `path` has `{name}` for a parameter, `method` is `*` where the service takes any.
+pub(crate) struct Operation<T> {
+    pub(crate) name: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) run: Run<T>,
+}
+
+type Run<T> = fn(&mut T, &mut Context<'_>, &Request) -> Answer;
+
+/// `Err` is an answer too: the service's own error, written this way so that handlers can use `?`.
+pub(crate) type Answer = Result<Reply, Reply>;
+
+/// Why the engine refuses a request; each twin says it in its service's dialect.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    CredentialsMissing,
+    CredentialsWrong,
+    CredentialsExpired,
+    /// No such operation in this twin: always status 501, naming the gap.
+    Unimplemented {
+        method: String,
+        path: String,
+    },
+    BodyTooLarge {
+        bytes_max: usize,
+    },
+    BodyMalformed {
+        why: String,
+    },
+    RateLimited {
+        retry_after_s: u64,
+    },
+    /// An injected failure with this status.
+    Status(u16),
+    IdempotencyMismatch {
+        key: String,
+        first_path: String,
+        path: String,
+    },
+    IdempotencyInUse {
+        key: String,
+    },
+    IdempotencyKeyTooLong,
+}
+
+/// A service, imitated. Implementations hold plain state: cloning one is a snapshot.
+pub(crate) trait Twin: Clone + Send + 'static {
+    const MANIFEST: Manifest;
+    const OPERATIONS: &'static [Operation<Self>];
+    const IDEMPOTENCY: Option<IdempotencyRule> = None;
+
+    fn authenticate(&self, request: &Request) -> Result<(), Refusal>;
+
+    /// The error body and headers with which the real service would refuse.
+    fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
+
+    /// Headers that the service puts on every answer.
+    fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply);
+
+    /// The tables, for assertions.
+    fn state(&self) -> Value;
+
+    /// Something that happens on the service's own side, without a request.
+    fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String>;
+
+    /// Where webhooks go.
+    fn endpoints(&self) -> &[Endpoint] {
+        &[]
+    }
+
+    /// The headers that prove a webhook's origin.
+    fn sign(&self, _secret: &str, _payload: &[u8], _at: Timestamp) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// A webhook event about `object`, for deliveries that a test asks for.
+    fn forge(&self, _context: &mut Context<'_>, _kind: &str, _object: &Value) -> Option<Event> {
+        None
+    }
+}
+
+/// A webhook event: what is delivered, byte for byte, at every attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) payload: String,
+}
+
+/// What a handler may use besides its state: the time, fresh ids, and the outbox.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Timestamp,
+    /// 24 letters, unique to this request; services cut their request id from it.
+    pub(crate) request_token: String,
+    ids: &'a mut Ids,
+    events: &'a mut Vec<Event>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(now: Timestamp, ids: &'a mut Ids, events: &'a mut Vec<Event>) -> Self {
+        let request_token = ids.next("request", 24);
+        Self { now, request_token, ids, events }
+    }
+
+    /// A fresh id: `prefix` and `length` letters from the stream of that prefix.
+    pub(crate) fn id(&mut self, prefix: &'static str, length: usize) -> String {
+        format!("{prefix}{}", self.ids.next(prefix, length))
+    }
+
+    /// How many ids of this prefix exist, this one included: a number that only grows.
+    pub(crate) fn number(&mut self, name: &'static str) -> u64 {
+        self.ids.count(name)
+    }
+
+    pub(crate) fn unix(&self) -> i64 {
+        self.now.as_second()
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+/// Counters of one twin in one space; ids are a function of (seed, space, twin, table, counter).
+#[derive(Clone, Debug)]
+pub(crate) struct Ids {
+    seed: Seed,
+    counters: BTreeMap<&'static str, u64>,
+}
+
+impl Ids {
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self { seed, counters: BTreeMap::new() }
+    }
+
+    fn count(&mut self, table: &'static str) -> u64 {
+        let counter = self.counters.entry(table).or_default();
+        *counter += 1;
+        *counter
+    }
+
+    fn next(&mut self, table: &'static str, length: usize) -> String {
+        let number = self.count(table);
+        self.seed.child(table).token(number, length)
+    }
+}
+
+/// Which operation a request is.
+pub(crate) struct Route {
+    pub(crate) index: usize,
+    pub(crate) operation: &'static str,
+    pub(crate) params: Vec<(&'static str, String)>,
+}
+
+/// [`Twin`] without its type, so that a space can hold many kinds.
+pub(crate) trait AnyTwin: Send {
+    fn manifest(&self) -> Manifest;
+    fn idempotency(&self) -> Option<IdempotencyRule>;
+    fn operations(&self) -> Vec<&'static str>;
+    fn route(&self, method: &str, path: &str) -> Option<Route>;
+    fn perform(&mut self, index: usize, context: &mut Context<'_>, request: &Request) -> Reply;
+    fn authenticate(&self, request: &Request) -> Result<(), Refusal>;
+    fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
+    fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply);
+    fn state(&self) -> Value;
+    fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String>;
+    fn endpoints(&self) -> &[Endpoint];
+    fn sign(&self, secret: &str, payload: &[u8], at: Timestamp) -> Vec<(&'static str, String)>;
+    fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event>;
+    fn boxed(&self) -> Box<dyn AnyTwin>;
+}
+
+impl<T: Twin> AnyTwin for T {
+    fn manifest(&self) -> Manifest {
+        T::MANIFEST
+    }
+
+    fn idempotency(&self) -> Option<IdempotencyRule> {
+        T::IDEMPOTENCY
+    }
+
+    fn operations(&self) -> Vec<&'static str> {
+        T::OPERATIONS.iter().map(|operation| operation.name).collect()
+    }
+
+    fn route(&self, method: &str, path: &str) -> Option<Route> {
+        T::OPERATIONS.iter().enumerate().find_map(|(index, operation)| {
+            let right_method = operation.method == method || operation.method == "*";
+            let params = right_method.then(|| fit(operation.path, path))??;
+            Some(Route { index, operation: operation.name, params })
+        })
+    }
+
+    fn perform(&mut self, index: usize, context: &mut Context<'_>, request: &Request) -> Reply {
+        (T::OPERATIONS[index].run)(self, context, request).unwrap_or_else(|error| error)
+    }
+
+    fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+        Twin::authenticate(self, request)
+    }
+
+    fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {
+        Twin::refuse(self, context, refusal)
+    }
+
+    fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply) {
+        Twin::decorate(self, context, request, reply);
+    }
+
+    fn state(&self) -> Value {
+        Twin::state(self)
+    }
+
+    fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String> {
+        Twin::act(self, context, action, argument)
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        Twin::endpoints(self)
+    }
+
+    fn sign(&self, secret: &str, payload: &[u8], at: Timestamp) -> Vec<(&'static str, String)> {
+        Twin::sign(self, secret, payload, at)
+    }
+
+    fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event> {
+        Twin::forge(self, context, kind, object)
+    }
+
+    fn boxed(&self) -> Box<dyn AnyTwin> {
+        Box::new(self.clone())
+    }
+}
+
+/// The parameters of `path` where it fits `template`, segment by segment.
+fn fit(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut params = Vec::new();
+    let mut segments = path.split('/');
+    for expected in template.split('/') {
+        let segment = segments.next()?;
+        match expected.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) if !segment.is_empty() => params.push((name, segment.to_owned())),
+            _ if expected == segment => {}
+            _ => return None,
+        }
+    }
+    segments.next().is_none().then_some(params)
+}
+
+/// One twin, as lints and tools see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct TwinInfo {
+    pub name: &'static str,
+    pub api_version: &'static str,
+    pub operations: Vec<&'static str>,
+    /// What `act` understands, webhook actions included.
+    pub actions: Vec<&'static str>,
+}
+
+impl TwinInfo {
+    pub(crate) fn of<T: Twin>() -> Self {
+        let mut actions = T::MANIFEST.actions.to_vec();
+        actions.extend(crate::engine::outbox::ACTIONS);
+        Self {
+            name: T::MANIFEST.name,
+            api_version: T::MANIFEST.api_version,
+            operations: T::OPERATIONS.iter().map(|operation| operation.name).collect(),
+            actions,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn a_path_fits_its_template_only() {
+        assert_eq!(fit("/v1/a/{id}", "/v1/a/x"), Some(vec![("id", "x".to_owned())]));
+        assert_eq!(fit("/v1/a/{id}/b", "/v1/a/x"), None);
+        assert_eq!(fit("/v1/a", "/v1/a/x"), None);
+        assert_eq!(fit("/v1/a/{id}", "/v1/a/"), None);
+    }
+}
