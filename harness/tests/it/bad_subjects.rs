@@ -86,12 +86,17 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_a_failure() {
+async fn a_body_that_breaks_off_is_a_failure() {
     let broken = || async {
-        let parts = stream::iter([Ok("half"), Err(std::io::Error::other("gone"))]);
+        let parts = stream::unfold(0, |n| async move {
+            // The first part must be on its way before the second one fails.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Some((if n == 0 { Ok("half") } else { Err(std::io::Error::other("gone")) }, n + 1))
+        });
         Body::from_stream(parts)
     };
-    assert!(failure(Router::new().route("/", get(broken)), JSON_200).await.contains("a broken body: "));
+    let message = failure(Router::new().route("/", get(broken)), JSON_200).await;
+    assert!(message.starts_with("response: expected one, got a broken body: "), "{message}");
 }
 
 #[tokio::test]

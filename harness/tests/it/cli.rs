@@ -86,7 +86,7 @@ fn wrong_files_and_wrong_use_exit_with_2() {
         let output = harness(dir.path(), &[command]);
         assert_eq!(output.status.code(), Some(2), "{command}");
         let stderr = text(&output.stderr);
-        assert!(stderr.contains("a.yaml:3:18: there is no twin `strip` [unknown-twin]"), "{stderr}");
+        assert!(stderr.contains("a.yaml:3:17: there is no twin `strip` [unknown-twin]"), "{stderr}");
         assert!(stderr.contains("hint: there are"), "{stderr}");
     }
     assert_eq!(harness(dir.path(), &["run", "--confidence", "1"]).status.code(), Some(2));

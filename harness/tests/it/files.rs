@@ -18,7 +18,47 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once() {
         ),
         scenario("c", "steps:\n  - http: { get: / }\n    expects: {}\n"),
     ];
-    insta::assert_snapshot!(refusal(sources), @"");
+    insta::assert_snapshot!(refusal(sources), @r"
+    a.yaml:1:11: nothing is asserted [no-assertion]
+       |
+     1 | scenario: a
+       |           ^
+      hint: give at least one step an `expect:`; a scenario that cannot fail shows nothing
+
+    a.yaml:3:9: a weight is from 0.01 to 100 [bad-limit]
+       |
+     3 | weight: 0
+       |         ^
+
+    a.yaml:5:11: there is no twin `stripee` [unknown-twin]
+       |
+     5 |   - twin: stripee
+       |           ^^^^^^^
+      hint: there are anthropic, sendgrid, slack, stripe
+
+    a.yaml:6:18: the path is relative to the subject [bad-path]
+       |
+     6 |   - http: { get: orders }
+       |                  ^^^^^^
+      hint: start it with `/`
+
+    b.yaml:5:25: the twin `stripe` has no operation `payment_intents.confirmm` [unknown-operation]
+       |
+     5 |     calls: { operation: payment_intents.confirmm }
+       |                         ^^^^^^^^^^^^^^^^^^^^^^^^
+      hint: it has payment_intents.create, payment_intents.list, payment_intents.retrieve, payment_intents.confirm, payment_intents.capture, payment_intents.cancel
+
+    b.yaml:6:13: a `twin` step has no `status` to expect [bad-expectation]
+       |
+     6 |     expect: { count: 1, status: 200 }
+       |             ^
+      hint: it has count, jsonpath, state
+
+    c.yaml:5:5: unknown field `expects`, expected one of name, http, exec, twin, calls, fault, rule, act, do, restart, stop, start, wait, judge, expect, capture, retry
+       |
+     5 |     expects: {}
+       |     ^^^^^^^
+    ");
 }
 
 #[test]
@@ -61,7 +101,13 @@ fn every_code_has_a_file_that_shows_it() {
 fn slugs_are_unique_and_plain() {
     let twice =
         refusal(vec![scenario("a", GREEN), located::Source::new("z.yaml", format!("scenario: a\ntitle: a\n{GREEN}"))]);
-    insta::assert_snapshot!(twice, @"");
+    insta::assert_snapshot!(twice, @r"
+    z.yaml:1:11: the scenario `a` stands also in a.yaml [duplicate-scenario]
+       |
+     1 | scenario: a
+       |           ^
+      hint: give it its own name
+    ");
     assert!(refusal(vec![scenario("A b", GREEN)]).to_string().contains("[bad-slug]"));
 }
 
@@ -90,7 +136,13 @@ fn requirements_must_stand_in_the_spec() {
     let suite = suite(vec![scenario("a", &format!("requirements: [R1, R9]\n{GREEN}"))]);
     let known: BTreeSet<String> = ["R1".to_owned(), "R2".to_owned()].into();
     let error = suite.lint(LintContext { requirements: Some(&known), subject: None }).unwrap_err();
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r"
+    a.yaml:3:20: the spec has no requirement `R9` [unknown-requirement]
+       |
+     3 | requirements: [R1, R9]
+       |                    ^^
+      hint: it has R1, R2
+    ");
 }
 
 #[test]

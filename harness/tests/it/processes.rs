@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Unobserved, Verdict, run};
+use harness::{ProcessLauncher, Unobserved, Verdict, run};
 
 use crate::kit::{config, plan, processes, python, python_ready, python_trial, scenario, suite, tls};
 
@@ -100,14 +100,14 @@ async fn a_daemon_that_escapes_is_killed_and_named() {
 
 #[tokio::test]
 async fn only_the_environment_that_was_asked_for_is_passed() {
-    let rest = "steps: [{ http: { get: /env }, expect: { status: 200, jsonpath: [{ path: $.CARGO_MANIFEST_DIR, exists: false }, { path: $.PATH, exists: true }] } }]";
-    let record = python_trial(python(""), rest).await;
-    assert_eq!(record.verdict, Verdict::Satisfied, "{:?}", record.failure);
-    let body = record.steps[0].evidence["response"]["body"].as_str().unwrap();
-    let names: std::collections::BTreeMap<String, String> = serde_json::from_str(body).unwrap();
-    let mut names: Vec<_> = names.keys().map(String::as_str).filter(|name| !name.starts_with("LC_")).collect();
-    names.retain(|name| *name != "LANG" && *name != "HOME");
-    assert_eq!(names, ["DATA_DIR", "MODE", "PATH", "PORT", "TMPDIR"]);
+    let host = [("PATH", std::env::var("PATH").unwrap()), ("DB_PASSWORD", "x".into()), ("REGION", "eu".into())];
+    let launcher = ProcessLauncher::new(host.map(|(name, value)| (name.to_owned(), value)));
+    let yaml = "subject: notes\nstart: { argv: [python3, notes.py], env: { PORT: \"{{ port }}\", DATA_DIR: \"{{ data_dir }}\" } }\n\
+                ready: { http: /health, within: 20s }\nenv_allow: [REGION, ABSENT]\n";
+    let rest = "steps: [{ http: { get: /env }, expect: { jsonpath: [{ path: $.DB_PASSWORD, exists: false }, { path: $.REGION, equals: eu }, \
+                { path: $.ABSENT, exists: false }, { path: $.TMPDIR, ends_with: /tmp }] } }]";
+    let report = crate::kit::report(plan(suite(vec![scenario("a", rest)]), config(yaml)), &launcher).await;
+    assert_eq!(report.records[0].verdict, Verdict::Satisfied, "{:?}", report.records[0].failure);
 }
 
 #[tokio::test]

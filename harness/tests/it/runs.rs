@@ -146,5 +146,41 @@ async fn records_keep_their_wire_form() {
     for pointer in ["/duration_ms", "/steps/0/duration_ms"] {
         *value.pointer_mut(pointer).unwrap() = json!(0);
     }
-    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap(), @r#"
+    {
+      "suite": "visible",
+      "scenario": "a",
+      "requirements": [],
+      "theme": null,
+      "trial": 1,
+      "attempt": 1,
+      "seed": 6862736904672595216,
+      "verdict": "unsatisfied",
+      "failure": {
+        "step": 1,
+        "name": "GET /",
+        "message": "status: expected 500, got 200, body: ok",
+        "expected": "500",
+        "observed": "200, body: ok"
+      },
+      "duration_ms": 0,
+      "steps": [
+        {
+          "phase": "steps",
+          "step": 1,
+          "name": "GET /",
+          "kind": "http",
+          "verdict": "failed",
+          "duration_ms": 0,
+          "attempts": 1,
+          "mismatches": [
+            "status: expected 500, got 200, body: ok"
+          ],
+          "evidence": "…"
+        }
+      ],
+      "judge": [],
+      "twin_calls": 0
+    }
+    "#);
 }
