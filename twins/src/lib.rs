@@ -44,6 +44,15 @@ pub fn catalogue() -> Vec<TwinInfo> {
     services::catalogue()
 }
 
+/// Whether a space that serves `twin` would take the rule: for lints.
+///
+/// # Errors
+/// As [`Space::fault`].
+pub fn check_fault(twin: &str, rule: FaultRule) -> Result<(), TwinError> {
+    let opened = services::open(twin, serde_json::Value::Null)?;
+    engine::fault::Faults::default().arm(twin, &opened.operations(), rule)
+}
+
 /// Whether `config` fits `twin`, without serving it: for lints.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Carries webhooks: one task per space, one delivery at a time, so that their order is the outbox's order.
 
 use std::{
-    sync::{Arc, OnceLock, atomic::Ordering},
+    sync::{Arc, LazyLock, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -68,7 +68,7 @@ fn book(shared: &Shared, twin: &Arc<str>, delivery: Delivery, outcome: Result<u1
 
 async fn post(shared: &Shared, twin: &Arc<str>, delivery: &Delivery) -> Result<u16, String> {
     let (url, headers) = prepared(shared, twin, delivery)?;
-    let mut request = client(&shared.client).post(url).header("content-type", "application/json; charset=utf-8");
+    let mut request = CLIENT.post(url).header("content-type", "application/json; charset=utf-8");
     for (name, value) in headers {
         request = request.header(name, value);
     }
@@ -101,15 +101,14 @@ fn prepared(shared: &Shared, twin: &Arc<str>, delivery: &Delivery) -> Result<Pre
 }
 
 /// No pool, no proxy, no redirect: what a closed space leaves behind is nothing, and a webhook goes where it was sent.
-fn client(cell: &OnceLock<reqwest::Client>) -> &reqwest::Client {
-    cell.get_or_init(|| {
-        rustls::crypto::ring::default_provider().install_default().ok();
-        reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(0)
-            .timeout(ANSWER_WITHIN)
-            .build()
-            .expect("a client without special settings builds wherever TLS roots load")
-    })
-}
+/// One for the process, as making one costs milliseconds and it holds no state.
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0)
+        .timeout(ANSWER_WITHIN)
+        .build()
+        .expect("a client without special settings builds wherever TLS roots load")
+});

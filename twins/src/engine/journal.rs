@@ -197,3 +197,50 @@ fn chained(previous: blake3::Hash, entry: &Entry) -> blake3::Hash {
     }
     hasher.finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn entry(body: usize) -> Entry {
+        let request = Request {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            raw_query: String::new(),
+            query: Value::Null,
+            headers: Vec::new(),
+            body: Bytes::from(vec![b'x'; body]),
+            content: Content::Empty,
+            params: Vec::new(),
+        };
+        let virtual_at = Timestamp::UNIX_EPOCH;
+        Entry { twin: "t".into(), operation: None, request, reply: None, fault: None, virtual_at, seq: 0 }
+    }
+
+    #[test]
+    fn the_oldest_calls_leave_first_and_the_chain_goes_on() {
+        let mut journal = Journal::new();
+        (0..=CALLS_MAX).for_each(|_| journal.record(entry(0)));
+        let head = journal.head();
+        assert_eq!(journal.entries.len(), CALLS_MAX);
+        assert_eq!(journal.of_twin("t").next().map(|entry| entry.seq), Some(2));
+        journal.record(entry(0));
+        assert_ne!(journal.head(), head);
+    }
+
+    #[test]
+    fn large_bodies_push_older_ones_out() {
+        let mut journal = Journal::new();
+        (0..3).for_each(|_| journal.record(entry(BYTES_MAX / 2)));
+        assert_eq!((journal.entries.len(), journal.bytes), (2, BYTES_MAX));
+    }
+
+    #[test]
+    fn credentials_are_shortened() {
+        assert_eq!(redacted("authorization", "Bearer sk_test_1234"), "[redacted]1234");
+        assert_eq!(redacted("accept", "text/html"), "text/html");
+    }
+}

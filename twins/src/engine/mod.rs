@@ -12,8 +12,6 @@ pub(crate) mod outbox;
 pub(crate) mod seed;
 pub(crate) mod space;
 
-use std::sync::{Arc, OnceLock};
-
 use jiff::Timestamp;
 
 use self::{seed::Seed, space::Space};
@@ -27,16 +25,15 @@ pub struct EngineOptions {
     pub start_at: Timestamp,
 }
 
-/// Makes spaces. Cheap to clone; spaces share nothing but the client that delivers webhooks.
-#[derive(Clone)]
+/// Makes spaces. Spaces share nothing.
+#[derive(Clone, Copy, Debug)]
 pub struct Engine {
     options: EngineOptions,
-    client: Arc<OnceLock<reqwest::Client>>,
 }
 
 impl Engine {
     pub fn new(options: EngineOptions) -> Self {
-        Self { options, client: Arc::default() }
+        Self { options }
     }
 
     /// An isolated world of twins with its own clock, state and journal. `seed` tells trials of the same name apart.
@@ -44,6 +41,6 @@ impl Engine {
     /// Costs microseconds; listeners are bound by [`Space::serve`].
     pub fn space(&self, name: &str, seed: u64) -> Space {
         let root = Seed::root(self.options.seed).child(name).child(&seed.to_string());
-        Space::new(name, root, self.options.start_at, Arc::clone(&self.client))
+        Space::new(name, root, self.options.start_at)
     }
 }

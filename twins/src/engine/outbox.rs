@@ -170,7 +170,7 @@ impl Outbox {
         if self.log.len() > LOG_MAX {
             self.log.pop_front();
         }
-        // A forged delivery is not the service's own: nobody would repeat it.
+        // A forged delivery is not the service's own: nobody would repeat it. A stale one is, and comes again fresh.
         if !accepted && delivery.proof == Proof::Right && delivery.attempt < ATTEMPTS_MAX {
             delivery.due = Instant::now() + BACKOFF * 2_u32.pow(delivery.attempt - 1);
             let next_second = delivery.signed_at.saturating_add(SignedDuration::from_secs(1));
@@ -260,4 +260,55 @@ pub(crate) struct SendRequest {
 
 fn once() -> u64 {
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints() -> Vec<Endpoint> {
+        vec![Endpoint { to: "http://localhost/".to_owned(), secret: "s".to_owned(), events: every_event() }]
+    }
+
+    fn event() -> Event {
+        Event { id: "evt_1".to_owned(), kind: "paid".to_owned(), payload: "{}".to_owned() }
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(3_600)
+    }
+
+    #[test]
+    fn a_webhook_that_is_never_accepted_is_given_up() {
+        let mut outbox = Outbox::default();
+        outbox.announce(&endpoints(), event(), Timestamp::UNIX_EPOCH);
+        let mut attempts = 0;
+        while let Some(delivery) = outbox.take_due(later()) {
+            attempts += 1;
+            outbox.attempted(delivery, Ok(500), Timestamp::UNIX_EPOCH);
+        }
+        assert_eq!(attempts, ATTEMPTS_MAX);
+        assert_eq!(outbox.moving(), 0);
+    }
+
+    #[test]
+    fn copies_and_waiting_deliveries_are_bounded() {
+        let (mut outbox, endpoints) = (Outbox::default(), endpoints());
+        outbox.announce(&endpoints, event(), Timestamp::UNIX_EPOCH);
+        let many = SendRequest { kind: "paid".to_owned(), times: u64::MAX, object: None };
+        let sent = outbox.send(&endpoints, "redeliver_webhook", &many, None, Timestamp::UNIX_EPOCH);
+        assert_eq!(sent.map(|sent| sent["queued"].clone()), Ok(json!(COPIES_MAX)));
+        for _ in 0..PENDING_MAX {
+            outbox.announce(&endpoints, event(), Timestamp::UNIX_EPOCH);
+        }
+        assert_eq!((outbox.pending.len(), outbox.events.len()), (PENDING_MAX, LOG_MAX));
+    }
+
+    #[test]
+    fn nothing_leaves_before_it_is_due() {
+        let mut outbox = Outbox::default();
+        outbox.announce(&endpoints(), event(), Timestamp::UNIX_EPOCH);
+        assert!(outbox.take_due(outbox.next_due().expect("one waits") - Duration::from_millis(1)).is_none());
+        assert!(outbox.take_due(later()).is_some());
+    }
 }

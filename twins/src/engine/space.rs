@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, TcpListener},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -63,7 +63,6 @@ pub struct Snapshot(Core);
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
     core: Mutex<Core>,
-    pub(crate) client: Arc<OnceLock<reqwest::Client>>,
     pub(crate) closing: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) outbox_changed: Notify,
@@ -80,12 +79,11 @@ pub(crate) struct Ticket {
 }
 
 impl Space {
-    pub(crate) fn new(name: &str, seed: Seed, start_at: Timestamp, client: Arc<OnceLock<reqwest::Client>>) -> Self {
+    pub(crate) fn new(name: &str, seed: Seed, start_at: Timestamp) -> Self {
         let closing = CancellationToken::new();
         let shared = Arc::new(Shared {
             name: name.into(),
             core: Mutex::new(Core::new(seed, start_at)),
-            client,
             closing: closing.clone(),
             tasks: TaskTracker::new(),
             outbox_changed: Notify::new(),

@@ -52,9 +52,9 @@ fn insert(node: &mut Value, path: &[&str], leaf: String) {
 fn element_index(node: &Value, head: &str) -> Option<usize> {
     let length = node.as_array().map_or(0, Vec::len);
     match head {
+        _ if !node.is_array() && !node.is_null() => None,
         "" => Some(length),
-        _ if node.is_array() || node.is_null() => head.parse().ok(),
-        _ => None,
+        _ => head.parse().ok(),
     }
 }
 
@@ -72,9 +72,18 @@ mod tests {
         assert_eq!(nested(form), expected);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes: Vec<u8>, keys in "[a\\[\\]=&0-3%]{0,60}") {
+            proptest::prop_assert!(nested(&bytes).is_object());
+            proptest::prop_assert!(nested(keys.as_bytes()).is_object());
+        }
+    }
+
     #[test]
     fn odd_keys_are_kept_whole() {
         assert_eq!(nested(b"a[b=1&[c]=2"), json!({"a[b": "1", "[c]": "2"}));
+        assert_eq!(nested(b"=x"), json!({"": "x"}));
         let deep = format!("a{}=1", "[b]".repeat(500));
         assert_eq!(nested(deep.as_bytes()).as_object().map(serde_json::Map::len), Some(1));
     }

@@ -68,7 +68,9 @@ impl When {
             let Some(text) = text else { return };
             match RegexBuilder::new(&text.value).multi_line(true).size_limit(REGEX_BYTES_MAX).build() {
                 Ok(regex) => conditions.push(wrap(regex)),
-                Err(error) => problems.push(source.at(&text, format!("the pattern does not compile: {error}"))),
+                Err(error) => {
+                    problems.push(source.at(&text, format!("the pattern does not compile: {}", reason(&error))))
+                }
             }
         };
         pattern(self.system_matches, &|regex| Condition::Text(Whose::System, regex));
@@ -81,6 +83,13 @@ impl When {
         conditions.extend(self.has_tool.map(Condition::HasTool));
         (Conditions(conditions), problems)
     }
+}
+
+/// The engine draws the pattern with its own caret first; the diagnostic shows the line already.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().next_back().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
 }
 
 impl Conditions {

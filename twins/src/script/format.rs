@@ -141,7 +141,8 @@ impl Script {
         let mut reader = Reader { source, folder, templates: environment(), found: Diagnostics::default() };
         reader.check_names(&file);
         let turns = file.turns.value.into_iter().map(|turn| reader.turn(turn)).collect();
-        let Reader { templates, found, .. } = reader;
+        let Reader { templates, mut found, .. } = reader;
+        found.0.sort_by_key(|diagnostic| diagnostic.place);
         found.or(Self { name: file.script.value, model: file.model, usage: file.usage, turns, templates })
     }
 }

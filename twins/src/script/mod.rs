@@ -39,6 +39,6 @@ pub fn check(path: &Path) -> Result<(), Diagnostics> {
 
 pub(crate) fn load(path: &Path) -> Result<Script, Diagnostics> {
     let source = Source::read(path)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     Script::parse(&source, folder)
 }

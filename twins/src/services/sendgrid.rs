@@ -127,7 +127,7 @@ fn message(mail: &Value, personalization: &Value, id: String, accepted_at: Times
         let parts = array(mail, "content").iter().filter(|part| part["type"] == kind);
         parts.filter_map(|part| part["value"].as_str()).collect::<Vec<_>>().join("\n")
     };
-    let subject = personalization["subject"].as_str().or(mail["subject"].as_str()).unwrap_or_default();
+    let subject = personalization["subject"].as_str().or_else(|| mail["subject"].as_str()).unwrap_or_default();
     Message {
         id,
         to: array(personalization, "to").iter().filter_map(|to| Some(to["email"].as_str()?.to_owned())).collect(),
@@ -157,7 +157,8 @@ fn problems(mail: &Value) -> Vec<Value> {
     }
     let has_template = mail["template_id"].is_string();
     let has_subject = |value: &Value| value["subject"].as_str().is_some_and(|subject| !subject.is_empty());
-    if !has_template && !has_subject(mail) && !personalizations.iter().all(has_subject) {
+    let each_has_one = !personalizations.is_empty() && personalizations.iter().all(has_subject);
+    if !has_template && !has_subject(mail) && !each_has_one {
         found.push(problem("The subject is required. You can get around this requirement if you use a template with a subject defined or if every personalization has a subject defined.", "subject"));
     }
     if !has_template {
@@ -187,7 +188,7 @@ fn contents(mail: &Value, found: &mut Vec<Value>) {
         found.push(problem("Unless a valid template_id is provided, the content parameter is required. There must be at least one defined content block. We typically suggest both text/plain and text/html blocks are included, but only one block is required.", "content"));
     }
     for (n, part) in parts.iter().enumerate() {
-        if !part["value"].as_str().is_some_and(|value| !value.is_empty()) {
+        if part["value"].as_str().is_none_or(str::is_empty) {
             found.push(problem(
                 "The content value must be a string at least one character in length.",
                 &format!("content.{n}.value"),

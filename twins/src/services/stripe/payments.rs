@@ -150,8 +150,8 @@ impl Stripe {
         }
         let method = self.payment_method(context, params)?;
         let intent = self.payment_intents.get_mut(id).expect("was found above");
-        intent.payment_method = method.or(intent.payment_method.take());
-        intent.receipt_email = params.owned("receipt_email").or(intent.receipt_email.take());
+        intent.payment_method = method.or_else(|| intent.payment_method.take());
+        intent.receipt_email = params.owned("receipt_email").or_else(|| intent.receipt_email.take());
         if intent.payment_method.is_none() {
             return Err(unattached());
         }

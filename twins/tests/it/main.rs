@@ -1,0 +1,15 @@
+//! The twins over real HTTP, as a product sees them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod anthropic;
+mod cli;
+mod determinism;
+mod faults;
+mod lifecycle;
+mod mail_and_chat;
+mod refusals;
+mod script;
+mod stripe;
+mod support;
+mod webhooks;
