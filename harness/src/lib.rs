@@ -22,9 +22,10 @@ mod text;
 mod trial;
 
 pub use record::{EVIDENCE_BODY_BYTES_MAX, Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict};
-pub use report::Report;
+pub use report::{Outcome, Report};
 pub use run::{Gate, Observer, ObserverError, Plan, RunError, StopEarly, Unobserved, run};
 pub use scenario::{Kind, LintCode, LintContext, Scenario, Suite};
+pub use stats::Flake;
 pub use subject::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Signal,
     SubjectConfig, UrlLauncher,

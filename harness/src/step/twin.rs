@@ -127,7 +127,8 @@ impl TwinLook {
         if let Some(bound) = &self.expect.count
             && let Some(words) = bound.refuses(count as f64, scope)?
         {
-            found.push(Mismatch::new(format!("calls of {}", self.words()), words, self.got(count, all)));
+            let of_all = if wanted.is_empty() { String::new() } else { format!(" (of {all} without the condition)") };
+            found.push(Mismatch::new(self.words(&wanted), words, format!("{count}{of_all}")));
         }
         for check in &self.expect.jsonpath {
             found.extend(check.check(&calls, scope)?);
@@ -144,15 +145,10 @@ impl TwinLook {
         Ok(outcome)
     }
 
-    fn words(&self) -> String {
+    fn words(&self, wanted: &[(&JsonPathText, Json)]) -> String {
         let operation = self.operation.as_ref().map_or("any operation", |operation| operation.as_str());
-        let conditions =
-            self.matching.iter().map(|(path, node)| format!(" where {} = {}", path.written(), shown(&node.written())));
-        format!("{} {operation}{}", self.twin.value, conditions.collect::<String>())
-    }
-
-    fn got(&self, count: usize, all: usize) -> String {
-        if self.matching.is_empty() { count.to_string() } else { format!("{count} (of {all} without the condition)") }
+        let conditions = wanted.iter().map(|(path, value)| format!(" where {} = {}", path.written(), shown(value)));
+        format!("calls of {} {operation}{}", self.twin.value, conditions.collect::<String>())
     }
 }
 

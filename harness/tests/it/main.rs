@@ -1,0 +1,16 @@
+//! The harness against real subjects: a Python server as a process of its own, and servers of this process that
+//! misbehave on purpose. Every bad input must end in a verdict or a clear error: never a hang, never a pass.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bad_subjects;
+mod cli;
+mod controls;
+mod exec;
+mod files;
+mod http;
+mod judging;
+mod kit;
+mod processes;
+mod runs;
+mod twin_steps;

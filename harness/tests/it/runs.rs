@@ -1,0 +1,186 @@
+//! Whole runs: seeds, resumption, early stops, records that must be durable.
+
+use axum::{Router, routing::get};
+use harness::{Flake, Gate, LintContext, Outcome, RunError, StopEarly, TrialRecord, Verdict, run};
+use serde_json::json;
+
+use crate::kit::{InProcess, Noted, config, in_process, plan, report, scenario, suite, tls};
+
+const GREEN: &str =
+    "steps: [{ http: { get: /, query: { q: '{{ random.hex(16) }}{{ uid }}' } }, expect: { status: 200 } }]";
+const RED: &str = "steps: [{ http: { get: / }, expect: { status: 500 } }]";
+
+fn app() -> InProcess {
+    InProcess(Router::new().route("/", get(|| async { "ok" })))
+}
+
+fn queries(records: &[TrialRecord]) -> Vec<String> {
+    records.iter().map(|record| record.steps[0].evidence["request"]["query"]["q"].to_string()).collect()
+}
+
+#[tokio::test]
+async fn equal_seeds_give_equal_trials() {
+    let queries = async |seed| {
+        let mut plan = plan(suite(vec![scenario("a", GREEN), scenario("b", GREEN)]), in_process());
+        (plan.seed, plan.trials) = (seed, 2);
+        queries(&report(plan, &app()).await.records)
+    };
+    let first = queries(7).await;
+    assert_eq!(first, queries(7).await);
+    assert_ne!(first, queries(8).await);
+    let distinct: std::collections::BTreeSet<_> = first.iter().collect();
+    assert_eq!(distinct.len(), 4, "scenarios and trials differ: {first:?}");
+}
+
+#[tokio::test]
+async fn finished_trials_are_not_run_again() {
+    let make = || {
+        let mut plan = plan(suite(vec![scenario("a", GREEN), scenario("b", RED)]), in_process());
+        plan.trials = 3;
+        plan
+    };
+    let whole = report(make(), &app()).await;
+    let mut resumed = make();
+    resumed.done = whole.records[..4].to_vec();
+    resumed.done.push(whole.records[0].clone());
+    resumed.done.push(TrialRecord { scenario: "gone".into(), ..whole.records[0].clone() });
+    let noted = Noted::default();
+    tls();
+    let report = run(resumed, &app(), None, &noted).await.unwrap();
+    let started = noted.lines.lock().unwrap().iter().filter(|line| line.starts_with("started")).count();
+    assert_eq!((started, report.executed), (2, 6));
+    assert_eq!((report.satisfaction, report.scenarios.len()), (whole.satisfaction, 2));
+}
+
+#[tokio::test]
+async fn a_hopeless_run_stops_when_asked_to() {
+    for (stop_early, all) in [(StopEarly::WhenHopeless, false), (StopEarly::Never, true)] {
+        let mut plan = plan(suite(vec![scenario("a", RED)]), in_process());
+        (plan.trials, plan.jobs, plan.stop_early) = (50, 1, stop_early);
+        let report = report(plan, &app()).await;
+        assert_eq!(report.executed == 50, all, "{} were run", report.executed);
+        assert_eq!((report.planned, report.outcome), (50, Outcome::Unsatisfied));
+    }
+}
+
+#[tokio::test]
+async fn a_bound_asks_for_enough_trials() {
+    let with = async |trials| {
+        let mut plan = plan(suite(vec![scenario("a", GREEN)]), in_process());
+        plan.gate = Gate::LowerBound { target: 0.8, confidence: 0.95 };
+        plan.trials = trials;
+        report(plan, &app()).await
+    };
+    let short = with(13).await;
+    assert_eq!((short.outcome, short.trials_needed, short.exit_code()), (Outcome::Unsatisfied, Some(1), 1));
+    let enough = with(14).await;
+    assert_eq!((enough.outcome, enough.trials_needed, enough.exit_code()), (Outcome::Satisfied, Some(0), 0));
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_kept_ends_the_run() {
+    tls();
+    let mut plan = plan(suite(vec![scenario("a", GREEN)]), in_process());
+    (plan.trials, plan.jobs) = (50, 1);
+    let noted = Noted { refuse: Some(2), ..Noted::default() };
+    let error = run(plan, &app(), None, &noted).await.unwrap_err();
+    assert!(matches!(&error, RunError::Observer(_)), "{error}");
+    let finished = noted.lines.lock().unwrap().iter().filter(|line| line.starts_with("finished")).count();
+    assert_eq!(finished, 2);
+}
+
+#[tokio::test]
+async fn events_of_a_trial_come_in_order() {
+    tls();
+    let noted = Noted::default();
+    run(plan(suite(vec![scenario("a", RED)]), in_process()), &app(), None, &noted).await.unwrap();
+    assert_eq!(*noted.lines.lock().unwrap(), ["started a 1", "step a GET /", "finished a 1"]);
+}
+
+#[tokio::test]
+async fn a_failing_set_up_is_invalid_and_tried_once_more() {
+    let rest = "setup: [{ http: { get: / }, expect: { status: 500 } }]\nsteps: [{ http: { get: / }, expect: { status: 200 } }]\nteardown: [{ http: { get: / } }]";
+    let report = report(plan(suite(vec![scenario("a", rest)]), in_process()), &app()).await;
+    let record = &report.records[0];
+    assert_eq!((record.verdict, record.attempt), (Verdict::Infra, 2));
+    assert_eq!((report.outcome, report.exit_code(), report.scenarios[0].flake), (Outcome::Infra, 5, Flake::Unknown));
+    let phases: Vec<_> = record.steps.iter().map(|step| serde_json::to_value(step.phase).unwrap()).collect();
+    assert_eq!(phases, [json!("setup"), json!("teardown")], "tidying up happens all the same");
+}
+
+#[tokio::test]
+async fn a_failing_teardown_changes_no_verdict() {
+    let rest = format!("{GREEN}\nteardown: [{{ http: {{ get: / }}, expect: {{ status: 500 }} }}]");
+    let report = report(plan(suite(vec![scenario("a", &rest)]), in_process()), &app()).await;
+    assert_eq!(report.records[0].verdict, Verdict::Satisfied);
+    assert_eq!(report.records[0].steps[1].mismatches.len(), 1);
+}
+
+#[tokio::test]
+async fn an_empty_plan_is_an_error() {
+    tls();
+    let mut empty = plan(suite(vec![scenario("a", GREEN)]), in_process());
+    empty.suite.scenarios.clear();
+    assert!(matches!(run(empty, &app(), None, &Noted::default()).await, Err(RunError::Empty { .. })));
+}
+
+#[tokio::test]
+async fn a_suite_must_fit_its_subject() {
+    let suite = suite(vec![scenario("a", "steps: [{ twin: stripe, expect: { count: 0 } }, { http: { get: / } }]")]);
+    let subject = config("subject: tool\n");
+    let error = suite.lint(LintContext { requirements: None, subject: Some(&subject) }).unwrap_err().to_string();
+    assert!(error.contains("[undeclared-twin]") && error.contains("[no-subject]"), "{error}");
+    tls();
+    let refused = run(plan(suite, subject), &app(), None, &Noted::default()).await;
+    assert!(matches!(refused, Err(RunError::Lint(_))));
+}
+
+#[tokio::test]
+async fn records_keep_their_wire_form() {
+    let report = report(plan(suite(vec![scenario("a", RED)]), in_process()), &app()).await;
+    let record = &report.records[0];
+    let text = serde_json::to_string(record).unwrap();
+    assert_eq!(&serde_json::from_str::<TrialRecord>(&text).unwrap(), record);
+    let mut value = serde_json::to_value(record).unwrap();
+    value["steps"][0]["evidence"] = json!("…");
+    for pointer in ["/duration_ms", "/steps/0/duration_ms"] {
+        *value.pointer_mut(pointer).unwrap() = json!(0);
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap(), @r#"
+    {
+      "suite": "visible",
+      "scenario": "a",
+      "requirements": [],
+      "theme": null,
+      "trial": 1,
+      "attempt": 1,
+      "seed": 6862736904672595216,
+      "verdict": "unsatisfied",
+      "failure": {
+        "step": 1,
+        "name": "GET /",
+        "message": "status: expected 500, got 200, body: ok",
+        "expected": "500",
+        "observed": "200, body: ok"
+      },
+      "duration_ms": 0,
+      "steps": [
+        {
+          "phase": "steps",
+          "step": 1,
+          "name": "GET /",
+          "kind": "http",
+          "verdict": "failed",
+          "duration_ms": 0,
+          "attempts": 1,
+          "mismatches": [
+            "status: expected 500, got 200, body: ok"
+          ],
+          "evidence": "…"
+        }
+      ],
+      "judge": [],
+      "twin_calls": 0
+    }
+    "#);
+}

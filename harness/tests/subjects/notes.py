@@ -1,0 +1,53 @@
+"""A subject for the harness's own tests: keeps one note in its data folder. `MODE` makes it misbehave."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+MODE = os.environ.get("MODE", "")
+NOTE = os.path.join(os.environ["DATA_DIR"], "note.json")
+
+
+class Notes(BaseHTTPRequestHandler):
+    def answer(self, status, value):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == "/env":
+            return self.answer(200, dict(os.environ))
+        if self.path == "/pid":
+            return self.answer(200, os.getpid())
+        if self.path == "/health":
+            return self.answer(200, {})
+        if not os.path.exists(NOTE):
+            return self.answer(404, {"error": "no note"})
+        with open(NOTE) as note:
+            self.answer(200, json.load(note))
+
+    def do_POST(self):
+        with open(NOTE, "wb") as note:
+            note.write(self.rfile.read(int(self.headers["content-length"])))
+        self.answer(201, {})
+
+
+if MODE == "exits_early":
+    print("cannot open the ledger", file=sys.stderr)
+    sys.exit(3)
+if MODE == "long_line":
+    sys.stdout.buffer.write(b"\xff" * 1_000_000 + b" the last words\n")
+    sys.exit(1)
+if MODE == "never_ready":
+    time.sleep(600)
+if MODE == "leaves_a_daemon":
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+if MODE == "talks":
+    print("ledger opened at", NOTE, flush=True)
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Notes).serve_forever()
