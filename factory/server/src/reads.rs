@@ -26,8 +26,8 @@ impl StoreReads {
 
     async fn trial(&self, stream: &StreamId, suite: Suite, key: &TrialKey) -> Result<Option<Trajectory>> {
         let trials = self.whole(stream).await?.into_iter().filter_map(trial_of);
-        let fitting = trials.filter(|trial| trial.suite == suite && key.fits(trial));
-        Ok(fitting.max_by_key(|trial| trial.trial).map(Trajectory::from_trial))
+        let mut fitting: Vec<_> = trials.filter(|trial| trial.suite == suite && key.fits(trial)).collect();
+        Ok(fitting.pop().map(Trajectory::from_trial))
     }
 }
 
