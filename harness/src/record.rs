@@ -10,7 +10,7 @@ use crate::{expect::cut, scenario::Kind};
 pub const EVIDENCE_BODY_BYTES_MAX: usize = 16 * 1024; // a screenful or two; thousands of trials stay storable
 
 /// Of one step's evidence as JSON. Above it only the start is kept, as text.
-pub const EVIDENCE_BYTES_MAX: usize = 128 * 1024; // a page that a browser still shows at once
+pub(crate) const EVIDENCE_BYTES_MAX: usize = 128 * 1024; // a page that a browser still shows at once
 
 /// Cuts long texts, and the whole where it is still too long.
 pub(crate) fn bounded(mut evidence: Json) -> Json {
