@@ -70,9 +70,10 @@ impl World {
     }
 }
 
-/// Whether a fault rule has the engine's form; its operation is checked against the [`Catalogue`].
-pub(crate) fn check_fault(rule: &Json) -> Result<(), String> {
-    serde_json::from_value::<FaultRule>(rule.clone()).map(drop).map_err(|error| refused_rule(&error))
+/// Whether the twin would take this fault rule.
+pub(crate) fn check_fault(twin: &str, rule: &Json) -> Result<(), String> {
+    let rule: FaultRule = serde_json::from_value(rule.clone()).map_err(|error| refused_rule(&error))?;
+    twins::check_fault(twin, rule).map_err(|error| error.to_string())
 }
 
 fn refused_rule(error: &serde_json::Error) -> String {

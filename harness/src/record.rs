@@ -4,10 +4,34 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::scenario::Kind;
+use crate::{expect::cut, scenario::Kind};
 
 /// Of one body or output in the evidence.
 pub const EVIDENCE_BODY_BYTES_MAX: usize = 16 * 1024; // a screenful or two; thousands of trials stay storable
+
+/// Of one step's evidence as JSON. Above it only the start is kept, as text.
+pub(crate) const EVIDENCE_BYTES_MAX: usize = 128 * 1024; // a page that a browser still shows at once
+
+/// Cuts long texts, and the whole where it is still too long.
+pub(crate) fn bounded(mut evidence: Json) -> Json {
+    cut_texts(&mut evidence);
+    let text = evidence.to_string();
+    if text.len() <= EVIDENCE_BYTES_MAX {
+        return evidence;
+    }
+    serde_json::json!({ "cut": cut(text, EVIDENCE_BODY_BYTES_MAX) })
+}
+
+fn cut_texts(value: &mut Json) {
+    match value {
+        Json::String(text) if text.len() > EVIDENCE_BODY_BYTES_MAX => {
+            *text = cut(std::mem::take(text), EVIDENCE_BODY_BYTES_MAX);
+        }
+        Json::Array(items) => items.iter_mut().for_each(cut_texts),
+        Json::Object(map) => map.values_mut().for_each(cut_texts),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
 
 /// One trial, finished.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +55,9 @@ pub struct TrialRecord {
     pub judge: Vec<judges::Verdict>,
     /// How many requests the twins received.
     pub twin_calls: u64,
+    /// The end of the subject's log, where the trial is not satisfied.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject_log: String,
     /// Processes that had escaped; they were killed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaked: Vec<String>,
@@ -119,5 +146,22 @@ pub struct TrialId {
 impl TrialRecord {
     pub fn id(&self) -> TrialId {
         TrialId { suite: self.suite, scenario: self.scenario.clone(), trial: self.trial }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{EVIDENCE_BODY_BYTES_MAX, EVIDENCE_BYTES_MAX, bounded};
+
+    #[test]
+    fn evidence_is_bounded_by_text_and_as_a_whole() {
+        assert_eq!(bounded(json!({ "a": ["b", 1] })), json!({ "a": ["b", 1] }));
+        let long = "x".repeat(EVIDENCE_BODY_BYTES_MAX + 1);
+        let cut = bounded(json!({ "calls": [{ "text": long }] }));
+        assert!(cut["calls"][0]["text"].as_str().unwrap().ends_with("bytes in all)"));
+        let many = bounded(vec![long; 20].into());
+        assert!(many["cut"].is_string() && many.to_string().len() < EVIDENCE_BYTES_MAX, "{}", many.to_string().len());
     }
 }

@@ -13,11 +13,11 @@ use tokio::time::timeout_at;
 use crate::{
     arrange::World,
     expect::Mismatch,
-    record::{Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict},
+    record::{Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict, bounded},
     run::Observer,
     scenario::{Kind, Scenario, Scene},
     step::{Actor, Halt, Outcome, Room, Stage, SubjectSlot},
-    subject::{LaunchRequest, PortLease, SubjectConfig},
+    subject::{LaunchRequest, PortLease, SubjectConfig, tail},
     text::{Random, RenderError, Scope},
 };
 
@@ -95,6 +95,7 @@ impl Trial<'_> {
             steps: Vec::new(),
             judge: Vec::new(),
             twin_calls: 0,
+            subject_log: String::new(),
             leaked: Vec::new(),
         }
     }
@@ -165,7 +166,12 @@ impl Trial<'_> {
         if self.start(&mut stage, notes).await {
             self.story(&mut stage, notes).await;
         }
+        let ended = stage.subject.exit();
         stage.subject.close().await;
+        if notes.is_over() {
+            notes.mention(ended);
+            record.subject_log = tail(&room.log);
+        }
         record.leaked = stage.subject.take_leaks().processes;
         record.twin_calls = world.call_count() as u64;
         drop(stage);
@@ -295,13 +301,14 @@ impl Notes {
 
     fn outcome(&mut self, outcome: Outcome, record: &mut StepRecord, stage: &mut Stage<'_>) {
         let Outcome { mismatches, evidence, captured, judgement, unjudged } = outcome;
-        record.evidence = evidence;
+        record.evidence = bounded(evidence);
         record.mismatches = mismatches.iter().map(Mismatch::message).collect();
         captured.iter().for_each(|(name, value)| stage.scope.set_json(name, value));
         self.judgements.extend(judgement);
         if let Some(reason) = unjudged {
             record.verdict = StepVerdict::Unjudged;
-            self.unjudged.get_or_insert(Failure { step: record.step, ..before_steps(&record.name, reason) });
+            let first = || Failure { step: record.step, ..before_steps(&record.name, reason) };
+            self.unjudged.get_or_insert_with(first);
         }
         if let Some(first) = mismatches.first() {
             record.verdict = self.fail(failure(first, &record.mismatches, record.step, &record.name), record.phase);
@@ -333,6 +340,13 @@ impl Notes {
                 self.failure = Some(failure);
                 StepVerdict::Failed
             }
+        }
+    }
+
+    /// A story that met a dead subject says so.
+    fn mention(&mut self, ended: Option<String>) {
+        if let Some((exit, failure)) = ended.zip(self.failure.as_mut()) {
+            failure.message.push_str(&format!("\nthe subject has ended by itself with {exit}"));
         }
     }
 

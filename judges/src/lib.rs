@@ -4,6 +4,8 @@
 //! can be trusted. Asking is a trait ([`Ask`]); everything after the answers is pure. Never knows a provider, a key or
 //! the factory. Start at [`judge`].
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 mod ask;
 mod calibration;
 mod evidence;

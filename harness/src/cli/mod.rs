@@ -29,7 +29,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run scenarios and say whether they are satisfied
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Check scenario files and harness.yaml without running anything
     Lint(Selection),
     /// Run scenarios against subjects that do nothing right; every one must be red

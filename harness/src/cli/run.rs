@@ -55,7 +55,7 @@ pub(super) struct RunArgs {
     /// Go on where the run that wrote the --jsonl file ended
     #[arg(long, requires = "jsonl", requires = "seed")]
     resume: bool,
-    /// Write JUnit XML
+    /// Write `JUnit` XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Only scenarios whose name, tag or requirement matches
@@ -139,8 +139,7 @@ impl RunArgs {
         Ok(Plan {
             suite,
             subject,
-            // Absolute, because a subject may be started from a path that is relative to its own tree.
-            root: std::path::absolute(&self.selection.subject)?,
+            root: self.selection.subject.clone(),
             trials: self.trials,
             seed: self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
             jobs: self.jobs.map_or_else(cores, usize::from),

@@ -34,6 +34,7 @@ pub(crate) fn record(scenario: &str, trial: u32, verdict: Verdict) -> TrialRecor
         steps: Vec::new(),
         judge: Vec::new(),
         twin_calls: 3,
+        subject_log: String::new(),
         leaked: Vec::new(),
     }
 }

@@ -46,6 +46,7 @@ pub fn terminal(report: &Report, paint: Paint) -> String {
         line(&mut out, &heading(scenario, paint));
         if let Some(record) = report.records.iter().find(failed) {
             line(&mut out, &failure_text(record));
+            line_of_log(&mut out, &record.subject_log);
         }
     }
     for ((scenario, verdict, reason), trials) in &invalid(report) {
@@ -81,6 +82,16 @@ pub fn failure_text(record: &TrialRecord) -> String {
         step => format!("step {step} \"{}\"", failure.name),
     };
     format!("  trial {}, {place}:\n{}\n", record.trial, indented(&failure.message))
+}
+
+/// The last lines of the log, unless the failure itself ended with them.
+fn line_of_log(out: &mut String, log: &str) {
+    const LINES_MAX: usize = 12; // a traceback's end; the record holds more
+    let lines: Vec<_> = log.trim_end().lines().collect();
+    let last = lines[lines.len().saturating_sub(LINES_MAX)..].join("\n");
+    if !last.is_empty() && !out.contains(&indented(&last)) {
+        line(out, &format!("  the end of the subject's log:\n{}\n", indented(&last)));
+    }
 }
 
 fn indented(text: &str) -> String {

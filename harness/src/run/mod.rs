@@ -67,11 +67,13 @@ pub enum RunError {
 /// # Errors
 /// Where the suite does not fit the subject, nothing can be run at all, or the observer cannot keep a record.
 pub async fn run(
-    plan: Plan,
+    mut plan: Plan,
     launcher: &dyn Launcher,
     ask: Option<Arc<dyn judges::Ask>>,
     observer: &dyn Observer,
 ) -> Result<Report, RunError> {
+    // A subject's program may be given relative to its tree, so the tree must not be relative to anything.
+    plan.root = std::path::absolute(&plan.root).unwrap_or(plan.root);
     run_with(Patience::Real, &plan, launcher, ask.as_deref(), observer).await
 }
 

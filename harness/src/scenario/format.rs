@@ -102,7 +102,7 @@ pub(crate) struct StepFile {
     /// What must hold; everything here is evaluated, not only up to the first failure.
     #[serde(default)]
     pub(crate) expect: Option<Placed<Expect>>,
-    /// Values for later steps: a JSONPath, or one of {header: name}, {regex: pattern}, {status: true}.
+    /// Values for later steps: a `JSONPath`, or one of {header: name}, {regex: pattern}, {status: true}.
     #[serde(default)]
     pub(crate) capture: Entries<CaptureRule>,
     /// Repeat the step until its expectations hold.

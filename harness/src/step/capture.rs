@@ -33,8 +33,11 @@ pub(crate) struct Material<'a> {
     pub(crate) json: Option<&'a Json>,
     pub(crate) text: &'a str,
     pub(crate) status: Option<i64>,
-    pub(crate) header: Option<&'a (dyn Fn(&str) -> Option<String> + Sync)>,
+    pub(crate) header: Option<HeaderOf<'a>>,
 }
+
+/// Looks a header up by its name.
+type HeaderOf<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// Adds what the rules find to the outcome. What is missing is a mismatch: a later step must not run on nothing.
 pub(crate) fn capture(

@@ -28,12 +28,12 @@ pub(crate) fn lower(twin: Text, FaultFile(rule): FaultFile, lower: &mut Lower<'_
         let value = node.as_str()?.to_owned();
         Some(Text { value, place: node.place })
     });
-    check_names(&twin, operation.as_ref().filter(|operation| operation.as_str() != "*"), lower);
+    let operation = operation.filter(|operation| operation.as_str() != "*");
+    let names_are_known = check_names(&twin, operation.as_ref(), lower);
     let written = rule.written();
-    if !written.to_string().contains("{{")
-        && let Err(reason) = check_fault(&written)
-    {
-        lower.refuse(LintCode::UnknownFault, rule.place, reason);
+    let is_template = written.to_string().contains("{{");
+    if names_are_known && !is_template {
+        check_fault(&twin, &written).unwrap_or_else(|reason| lower.refuse(LintCode::UnknownFault, rule.place, reason));
     }
     Some(Box::new(Fault { twin, rule }))
 }

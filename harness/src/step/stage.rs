@@ -80,6 +80,11 @@ impl<'a> SubjectSlot<'a> {
         self.base_url.as_ref()
     }
 
+    /// How it ended, if it ended by itself.
+    pub(crate) fn exit(&mut self) -> Option<String> {
+        self.running.as_mut().and_then(|running| running.try_exit())
+    }
+
     /// Launches it without waiting. What ran before is closed first.
     pub(crate) async fn launch(&mut self) -> Result<(), Halt> {
         let Some(request) = self.request.clone() else { return Ok(()) };

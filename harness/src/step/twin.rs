@@ -29,7 +29,7 @@ pub(crate) struct CallsFile {
     /// `resource.verb`; left out, all calls.
     #[serde(default)]
     operation: Option<Text>,
-    /// JSONPath into the call → the value there; numbers and texts of the same digits are equal here.
+    /// `JSONPath` into the call → the value there; numbers and texts of the same digits are equal here.
     #[serde(default, rename = "where")]
     matching: Entries<Node>,
     /// Wait so long until the expectations hold. Default: look once. At most 60s.
@@ -68,17 +68,18 @@ pub(crate) fn lower(
 }
 
 /// Refuses a twin or an operation that does not exist.
-pub(super) fn check_names(twin: &Text, operation: Option<&Text>, lower: &mut Lower<'_>) {
+pub(super) fn check_names(twin: &Text, operation: Option<&Text>, lower: &mut Lower<'_>) -> bool {
     let Some(known) = lower.catalogue.get(twin) else {
         let list = lower.catalogue.names();
         let message = format!("there is no twin `{}`", twin.value);
-        return lower.refuse_with(LintCode::UnknownTwin, twin.place, message, format!("there are {list}"));
+        lower.refuse_with(LintCode::UnknownTwin, twin.place, message, format!("there are {list}"));
+        return false;
     };
-    if let Some(operation) = operation.filter(|operation| !known.has_operation(operation)) {
-        let message = format!("the twin `{}` has no operation `{}`", twin.value, operation.value);
-        let hint = known.operations_like(operation);
-        lower.refuse_with(LintCode::UnknownOperation, operation.place, message, hint);
-    }
+    let Some(operation) = operation.filter(|operation| !known.has_operation(operation)) else { return true };
+    let message = format!("the twin `{}` has no operation `{}`", twin.value, operation.value);
+    let hint = known.operations_like(operation);
+    lower.refuse_with(LintCode::UnknownOperation, operation.place, message, hint);
+    false
 }
 
 #[async_trait]

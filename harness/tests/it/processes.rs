@@ -54,6 +54,16 @@ async fn a_stopped_subject_does_not_answer() {
 }
 
 #[tokio::test]
+async fn a_subject_that_dies_in_the_story_leaves_its_last_words() {
+    // The retry gives the kernel time to bury the process after its sockets are closed.
+    let rest = "steps: [{ http: { get: /crash }, expect: { status: 200 }, retry: { until_pass_within: 500ms } }]";
+    let record = python_trial(python(""), rest).await;
+    let message = record.failure.unwrap().message;
+    assert!(message.ends_with("the subject has ended by itself with exit code 7"), "{message}");
+    assert!(record.subject_log.contains("ledger is corrupt"), "{}", record.subject_log);
+}
+
+#[tokio::test]
 async fn an_early_exit_fails_with_the_last_words() {
     let failure = python_trial(python("exits_early"), GET_NOTE).await.failure.unwrap();
     assert_eq!((failure.step, failure.name.as_str()), (0, "start the subject"));
