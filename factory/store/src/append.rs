@@ -76,6 +76,8 @@ pub(crate) struct Batch {
     pub(crate) before: Head,
     pub(crate) after: Head,
     records: Vec<Record>,
+    /// The records as they will read back. Also the proof that they will.
+    pub(crate) events: Vec<Event>,
     changes: Vec<Change>,
     workspace: Option<WorkspaceId>,
 }
@@ -87,6 +89,7 @@ impl Batch {
         }
         let mut after = before;
         let mut records = Vec::with_capacity(drafts.len());
+        let mut events = Vec::with_capacity(drafts.len());
         let recorded_at = now();
         for draft in drafts {
             after.seq += 1;
@@ -96,38 +99,23 @@ impl Batch {
                 return Err(AppendError::EventTooLarge { kind: draft.body.kind(), size_bytes: record.data.len() });
             }
             after.hash = record.hash;
+            events.push(record.clone().into_event()?);
             records.push(record);
         }
         Ok(Self {
             stream: stream.clone(),
             before,
             after,
-            changes: changes_of(drafts, &records)?,
+            changes: events.iter().flat_map(projection::project).collect(),
             workspace: drafts.iter().find_map(workspace_of),
             records,
+            events,
         })
-    }
-
-    /// The stored events, with the bodies as they were given.
-    pub(crate) fn into_events(self) -> Result<Vec<Event>, AppendError> {
-        self.records.into_iter().map(|record| record.into_event().map_err(AppendError::from)).collect()
     }
 
     fn keys(&self) -> Vec<&str> {
         self.records.iter().filter_map(|record| record.idempotency_key.as_deref()).collect()
     }
-}
-
-/// Projections are moved by events as they read back: a float may differ in its last bit from what was written, and a
-/// rebuild must give equal bytes.
-fn changes_of(drafts: &[Draft], records: &[Record]) -> Result<Vec<Change>, Error> {
-    let mut changes = Vec::new();
-    for (draft, record) in drafts.iter().zip(records) {
-        if projection::concerns(&draft.body) {
-            changes.extend(projection::project(&record.clone().into_event()?));
-        }
-    }
-    Ok(changes)
 }
 
 fn workspace_of(draft: &Draft) -> Option<WorkspaceId> {
@@ -162,7 +150,7 @@ impl Store {
         }
         let batch = Batch::seal(stream, believed, drafts)?;
         match self.write(&batch, None).await? {
-            Outcome::Written => batch.into_events(),
+            Outcome::Written => Ok(batch.events),
             Outcome::Replayed(events) => Ok(events),
         }
     }

@@ -82,7 +82,7 @@ impl Writer {
         match outcome {
             Outcome::Written => {
                 self.head = after;
-                batch.into_events()
+                Ok(batch.events)
             }
             Outcome::Replayed(events) => {
                 self.head = self.store.head(&self.stream).await?.unwrap_or(self.head);

@@ -152,12 +152,16 @@ fn replace(path: &Path, signed: &SignedAnchor) -> io::Result<()> {
     let fresh = beside(path)?;
     write_synced(&fresh, &serde_json::to_vec_pretty(signed)?)?;
     fs::rename(&fresh, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// A name in the same folder, which is made where it is missing.
 fn beside(path: &Path) -> io::Result<PathBuf> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     Ok(folder.join(format!(".{}.new", uuid::Uuid::now_v7())))
 }

@@ -47,6 +47,9 @@ impl From<sqlx::Error> for BlobError {
     }
 }
 
+/// `size_bytes, data, pack, pack_offset`: either data or a place.
+type BlobRow = (i64, Option<Vec<u8>>, Option<String>, Option<i64>);
+
 /// Where blobs go and come from. Clones share the open pack.
 #[derive(Clone, Debug)]
 pub struct Blobs {
@@ -88,7 +91,7 @@ impl Blobs {
 
     /// The bytes, checked.
     pub async fn get(&self, digest: &Digest) -> Result<Vec<u8>, BlobError> {
-        let row: Option<(i64, Option<Vec<u8>>, Option<String>, Option<i64>)> =
+        let row: Option<BlobRow> =
             sqlx::query_as("select size_bytes, data, pack, pack_offset from blobs where digest = $1")
                 .bind(digest.as_bytes().as_slice())
                 .fetch_optional(&self.pool)
@@ -126,11 +129,10 @@ impl Blobs {
             let places = packs.append(large.map(|(digest, bytes)| (digest, bytes.as_slice())))?;
             Ok::<_, BlobError>((blobs, places))
         });
-        let (blobs, mut places) = joined(writing.await)?;
+        let (blobs, places) = joined(writing.await)?;
         let of = |(digest, _): &(Digest, Vec<u8>)| places.get(digest).cloned();
         let packed: Vec<Option<Place>> = blobs.iter().map(of).collect();
-        places.clear();
-        let inline = |(blob, place): (&'_ (Digest, Vec<u8>), &Option<Place>)| place.is_none().then(|| blob.1.clone());
+        let inline = blobs.iter().zip(&packed).map(|((_, bytes), place)| place.is_none().then_some(bytes.as_slice()));
         sqlx::query(
             "insert into blobs (digest, size_bytes, data, pack, pack_offset)
              select * from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::bigint[])
@@ -138,7 +140,7 @@ impl Blobs {
         )
         .bind(blobs.iter().map(|(digest, _)| digest.as_bytes().as_slice()).collect::<Vec<_>>())
         .bind(blobs.iter().map(|(_, bytes)| signed(bytes.len() as u64)).collect::<Vec<_>>())
-        .bind(blobs.iter().zip(&packed).map(inline).collect::<Vec<_>>())
+        .bind(inline.collect::<Vec<_>>())
         .bind(packed.iter().map(|place| place.as_ref().map(|place| place.pack.as_str())).collect::<Vec<_>>())
         .bind(packed.iter().map(|place| place.as_ref().map(|place| signed(place.offset))).collect::<Vec<_>>())
         .execute(&self.pool)

@@ -86,7 +86,7 @@ pub(crate) enum ChangeKind {
 }
 
 /// Whether [`project`] has anything to say about it. Most events are an agent's turns, which it has not.
-pub(crate) fn concerns(body: &Body) -> bool {
+fn concerns(body: &Body) -> bool {
     match body {
         Body::RunCreated(_)
         | Body::RunClaimed(_)

@@ -144,7 +144,7 @@ pub struct SpecRow {
 }
 
 /// How much the log holds, and what the last check of it found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AuditState {
     pub streams: u64,
     pub events: u64,
@@ -234,12 +234,6 @@ impl Store {
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         Ok(sqlx::query_as(statement).bind(run.as_str()).bind(signed(ROWS_MAX)).fetch_all(&self.pool).await?)
-    }
-}
-
-impl Default for AuditState {
-    fn default() -> Self {
-        Self { streams: 0, events: 0, checked_at: None, checked_events: 0, anchored_events: None, first_bad: None }
     }
 }
 

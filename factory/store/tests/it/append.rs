@@ -1,6 +1,9 @@
 //! AO-2, AO-3: gap-free streams, one writer at a time, retries without harm.
 
-use model::event::{Actor, Draft, StreamId};
+use model::{
+    event::{Actor, Draft, StreamId, run::BranchWritten},
+    verdict::Score,
+};
 use store::{AppendError, EVENT_BYTES_MAX, EVENTS_PER_APPEND_MAX, Expected};
 
 use crate::support::{Db, note, stream, turn};
@@ -128,6 +131,23 @@ async fn an_event_or_a_batch_beyond_its_bound_is_refused_before_anything_is_writ
     let error = db.append(&stream, at(0), &many).await.unwrap_err();
     assert!(matches!(error, AppendError::TooManyEvents { .. }), "{error}");
     assert_eq!(db.append(&stream, at(0), &[note("x".repeat(EVENT_BYTES_MAX - 100))]).await.unwrap().len(), 1);
+    db.end().await;
+}
+
+/// JSON has no such number: it would be written as `null` and nobody could read the stream again.
+#[tokio::test]
+async fn an_event_that_would_not_read_back_is_refused() {
+    let db = Db::new().await;
+    let stream = stream();
+    let branch = BranchWritten {
+        branch: "b".into(),
+        commit: "c".into(),
+        visible: Score { satisfaction: f64::NAN, ..Score::default() },
+        holdout: Score::default(),
+    };
+    let error = db.append(&stream, at(0), &[turn(1), Draft::service("test", branch)]).await.unwrap_err();
+    assert!(matches!(error, AppendError::Store(store::Error::Unreadable { seq: 2, .. })), "{error}");
+    assert_eq!(db.head_seq(&stream).await.unwrap(), 0);
     db.end().await;
 }
 
