@@ -120,10 +120,12 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The sandbox names them once: to leave them out.
 #[test]
-fn sandbox_and_agents_never_name_a_holdout() {
+fn agents_never_name_a_holdout_and_the_sandbox_only_to_leave_it_out() {
+    let may_name = ["factory/sandbox/src/lib.rs", "factory/sandbox/src/tree.rs"].map(|file| root().join(file));
     for crate_folder in ["factory/sandbox/src", "factory/agents/src"] {
-        for file in rust_files(&root().join(crate_folder)) {
+        for file in rust_files(&root().join(crate_folder)).into_iter().filter(|file| !may_name.contains(file)) {
             let code = fs::read_to_string(&file).expect("readable");
             assert!(!code.to_lowercase().contains("holdout"), "{} names a holdout", file.display());
         }
