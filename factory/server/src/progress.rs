@@ -2,14 +2,17 @@
 //!
 //! Printing is somebody else's ([`crate::terminal`]); so the whole output of a run is tested without a terminal.
 
+use std::collections::BTreeSet;
+
 use model::{
     event::{
         Body, Event,
         agent::{EndReason, SessionEnded},
         grade::{FeedbackComposed, GateEvaluated, SuiteScored, TrialVerdict},
-        run::{ActionFinished, BranchWritten, Created, FailureClass, Finished, Outcome},
+        run::{ActionFinished, BranchWritten, Created, FailureClass, Outcome},
     },
-    verdict::{Score, Suite, Verdict},
+    id::ActionId,
+    verdict::{Score, Suite},
 };
 
 /// How a line is to be read; the terminal gives it a sign and a colour.
@@ -42,6 +45,8 @@ pub(crate) struct Progress {
     cost_usd_micros: u64,
     proved: u32,
     tool_calls: u32,
+    /// Gradings with fresh values, after a gate that had passed.
+    fresh: BTreeSet<ActionId>,
 }
 
 impl Progress {
@@ -50,6 +55,9 @@ impl Progress {
         match &event.body {
             Body::RunCreated(created) => opening(created),
             Body::ActionScheduled(action) => {
+                if action.input["fresh"] == true {
+                    self.fresh.insert(action.id.clone());
+                }
                 action.node.clone_into(&mut self.step);
                 self.done = 0;
                 if action.node == "build" && action.attempt == 1 {
@@ -109,7 +117,7 @@ impl Progress {
                 };
                 shown.map(|(verdict, failure)| line(Mark::Bad, text(verdict, failure))).into_iter().collect()
             }
-            Body::SuiteScored(scored) => vec![suite_scored(scored)],
+            Body::SuiteScored(scored) => vec![suite_scored(scored, self.fresh.contains(&scored.action))],
             Body::GateEvaluated(gate) => gate_evaluated(gate),
             Body::FeedbackComposed(feedback) => feedback_lines(feedback),
             Body::LeakCaught(leak) => {
@@ -130,7 +138,6 @@ impl Progress {
                     line(Mark::Detail, format!("answer: {choices}")),
                 ]
             }
-            Body::RunFinished(finished) => vec![run_finished(finished)],
             _ => Vec::new(),
         }
     }
@@ -187,17 +194,16 @@ fn fraction(score: &Score) -> String {
     )
 }
 
-fn suite_scored(scored: &SuiteScored) -> Line {
+fn suite_scored(scored: &SuiteScored, fresh: bool) -> Line {
     let all = scored.score.satisfied == scored.score.trials && scored.score.trials > 0;
     let infra = if scored.score.infra > 0 {
         format!(", {} spoiled by infrastructure", scored.score.infra)
     } else {
         String::new()
     };
-    line(
-        if all { Mark::Good } else { Mark::Bad },
-        format!("{:<8} {}{infra}", scored.suite.words(), fraction(&scored.score)),
-    )
+    let mark = if all { Mark::Good } else { Mark::Bad };
+    let fresh = if fresh { ", fresh values" } else { "" };
+    line(mark, format!("{:<8} {}{fresh}{infra}", scored.suite.words(), fraction(&scored.score)))
 }
 
 fn gate_evaluated(gate: &GateEvaluated) -> Vec<Line> {
@@ -225,12 +231,121 @@ fn branch_written(branch: &BranchWritten) -> Line {
     line(Mark::Good, format!("branch   {} at {commit}", branch.branch))
 }
 
-fn run_finished(finished: &Finished) -> Line {
-    let mark = if finished.verdict == Verdict::Satisfied { Mark::Good } else { Mark::Bad };
-    line(mark, format!("{}: {}", finished.verdict.words(), finished.reason))
-}
-
 /// `$0.0123`: four digits, since a turn often costs less than a cent.
 pub(crate) fn usd(micros: u64) -> String {
     format!("${:.4}", micros as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use model::{
+        event::{
+            Actor, StreamId,
+            grade::{Disclosure, TrialFinished},
+            run::Action,
+        },
+        flow::NodeKind,
+        hash::Digest,
+        id::{RunId, SessionId},
+    };
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn event(seq: u64, body: Body) -> Event {
+        Event {
+            id: Uuid::nil(),
+            stream: StreamId::run(&RunId::from_uuid(Uuid::nil())),
+            seq,
+            epoch: 1,
+            version: body.version(),
+            body,
+            actor: Actor::Service("test".to_owned()),
+            correlation_id: String::new(),
+            causation_id: None,
+            recorded_at: Timestamp::UNIX_EPOCH,
+            hash: Digest::ZERO,
+        }
+    }
+
+    fn shown(bodies: Vec<Body>) -> String {
+        let mut progress = Progress::default();
+        let lines = (1..).zip(bodies).flat_map(|(seq, body)| progress.on(&event(seq, body)));
+        let text: String = lines.map(|line| format!("{:?} {}\n", line.mark, line.text)).collect();
+        format!("{text}[{}]", progress.status())
+    }
+
+    fn scheduled(node: &str, kind: NodeKind, input: Value) -> Body {
+        let (id, node) = (ActionId::new(node, 1, 1), node.to_owned());
+        Action { id, node, visit: 1, attempt: 1, kind, input, delay_ms: 0 }.into()
+    }
+
+    fn score(satisfied: u32, trials: u32) -> Score {
+        let satisfaction = f64::from(satisfied) / f64::from(trials);
+        Score { scenarios: 4, trials, satisfied, satisfaction, lower_bound: 0.5, confidence: 0.95, infra: 0 }
+    }
+
+    fn scored(node: &str, suite: Suite, score: Score) -> Body {
+        SuiteScored { action: ActionId::new(node, 1, 1), suite, iteration: 1, tree: Digest::ZERO, score }.into()
+    }
+
+    fn trial(suite: Suite, verdict: TrialVerdict) -> Body {
+        let failure = Some("step 2 \"pay\": expected 201, got 500".to_owned());
+        TrialFinished {
+            action: ActionId::new("visible", 1, 1),
+            suite,
+            scenario: "pays".to_owned(),
+            requirements: vec!["R1".to_owned()],
+            trial: 1,
+            verdict,
+            failure,
+            duration_ms: 1,
+            record: None,
+        }
+        .into()
+    }
+
+    #[test]
+    fn an_iteration_reads_from_top_to_bottom() {
+        let session = SessionId::from_uuid(Uuid::nil());
+        let spent =
+            model::budget::Spend { cost_usd_micros: 12_300, input_tokens: 900, output_tokens: 100, model_calls: 3 };
+        let ended = SessionEnded { session, reason: EndReason::Completed, turns: 3, spent, message: String::new() };
+        let disclosure =
+            Disclosure { requirement: "R6".to_owned(), theme: "retries".to_owned(), share: "about half".to_owned() };
+        let feedback = FeedbackComposed {
+            action: ActionId::new("feedback", 1, 1),
+            iteration: 1,
+            text: String::new(),
+            disclosures: vec![disclosure],
+        };
+        insta::assert_snapshot!(shown(vec![
+            scheduled("build", NodeKind::Agent, Value::Null),
+            ended.into(),
+            scheduled("visible", NodeKind::Harness, json!({ "suite": "visible" })),
+            trial(Suite::Visible, TrialVerdict::Unsatisfied),
+            trial(Suite::Holdout, TrialVerdict::Unsatisfied),
+            scored("visible", Suite::Visible, score(3, 4)),
+            feedback.into(),
+            scheduled("stay-visible", NodeKind::Harness, json!({ "suite": "visible", "fresh": true })),
+            scored("stay-visible", Suite::Visible, score(4, 4)),
+        ]), @r#"
+        Heading iteration 1
+        Good build    3 turns, 0 tool calls, 1000 tokens, $0.0123
+        Bad pays #1: step 2 "pay": expected 201, got 500
+        Bad visible    3/4   satisfaction 0.750, lower bound 0.500
+        Note feedback goes back to the builder; of the hidden checks it says only:
+        Detail R6 · retries: about half fail
+        Good visible    4/4   satisfaction 1.000, lower bound 0.500, fresh values
+        [iteration 1 · stay-visible · $0.0000]
+        "#);
+    }
+
+    #[test]
+    fn a_spoiled_trial_is_told_even_where_it_is_hidden() {
+        let text = shown(vec![trial(Suite::Holdout, TrialVerdict::Infra)]);
+        assert!(text.contains("spoiled by infrastructure"), "{text}");
+    }
 }

@@ -6,6 +6,7 @@ use model::{
         grade::{GateEvaluated, TrialFinished},
     },
     hash::Digest,
+    id::ActionId,
     verdict::Suite,
 };
 use serde_json::json;
@@ -64,10 +65,12 @@ pub(super) async fn graded(job: &Job) -> Vec<Graded> {
         };
         scenario.map_or(1.0, |scenario| scenario.weight)
     };
+    let state = job.journal.state().await;
+    let fresh = |action: &ActionId| state.actions.get(action).is_some_and(|known| known.action.input["fresh"] == true);
     let graded = |trial: TrialFinished| Graded {
         weight: weight(&trial),
         suite: trial.suite,
-        fresh: trial.action.as_str().starts_with("stay-"),
+        fresh: fresh(&trial.action),
         scenario: trial.scenario,
         requirements: trial.requirements,
         verdict: trial.verdict,
