@@ -27,7 +27,7 @@ use sandbox::{Access, Changes, ExportLimits, Mount, Sandbox, Spec, Tree};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Done, Failure, Job};
+use super::{Done, Failure, Job, on_disk};
 use crate::{
     leak::LeakScanner,
     model_hub,
@@ -121,7 +121,8 @@ impl Workspace {
             Ok(digest) => job.dir().tree(digest),
             Err(_) => job.dir().seed(),
         };
-        let base = Tree::scan(&source, &builder_exclude()).map_err(Failure::transient)?;
+        let scanned = source.clone();
+        let base = on_disk(move || Tree::scan(&scanned, &builder_exclude())).await?;
         let resumed = ready.exists();
         if !resumed {
             let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", folder.display()));
@@ -129,7 +130,8 @@ impl Workspace {
                 fs::remove_dir_all(&folder).map_err(io)?;
             }
             fs::create_dir_all(&folder).map_err(io)?;
-            sandbox::hydrate(&source, &tree, &builder_exclude()).map_err(Failure::transient)?;
+            let target = tree.clone();
+            on_disk(move || sandbox::hydrate(&source, &target, &builder_exclude())).await?;
             let hydrated = TreeHydrated {
                 action: job.action.id.clone(),
                 tree: digest_of(&base),
@@ -257,8 +259,6 @@ async fn command_works(
 }
 
 async fn export(job: &Job, place: &Workspace) -> Result<Digest, Failure> {
-    let limits = ExportLimits { exclude: builder_exclude(), ..ExportLimits::default() };
-    let changes = sandbox::export(&place.tree, &place.base, &limits).map_err(Failure::transient)?;
     let staging = job.dir().path().join("trees").join(format!("staging-{}", Uuid::now_v7()));
     let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", staging.display()));
     let source = match job.built_tree().await {
@@ -266,9 +266,16 @@ async fn export(job: &Job, place: &Workspace) -> Result<Digest, Failure> {
         Err(_) => job.dir().seed(),
     };
     fs::create_dir_all(job.dir().path().join("trees")).map_err(io)?;
-    sandbox::hydrate(&source, &staging, &builder_exclude()).map_err(Failure::transient)?;
-    changes.apply(&staging).map_err(Failure::transient)?;
-    let tree = digest_of(&Tree::scan(&staging, &builder_exclude()).map_err(Failure::transient)?);
+    let (workspace, base, target) = (place.tree.clone(), place.base.clone(), staging.clone());
+    let (changes, tree) = on_disk(move || {
+        let limits = ExportLimits { exclude: builder_exclude(), ..ExportLimits::default() };
+        let changes = sandbox::export(&workspace, &base, &limits)?;
+        sandbox::hydrate(&source, &target, &builder_exclude())?;
+        changes.apply(&target)?;
+        Ok((changes, Tree::scan(&target, &builder_exclude())?))
+    })
+    .await?;
+    let tree = digest_of(&tree);
     keep(&staging, &job.dir().tree(tree)).map_err(io)?;
     job.journal.record(exported(job, place, changes, tree)).await?;
     Ok(tree)

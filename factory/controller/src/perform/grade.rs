@@ -22,7 +22,7 @@ use model::{
 };
 use serde_json::json;
 
-use super::{Done, Failure, Job, done};
+use super::{Done, Failure, Job, done, on_disk};
 use crate::{Error, gate, launcher::SandboxLauncher, model_hub};
 
 /// Every scenario must be red on a nop and on a canned 200.
@@ -109,7 +109,7 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, fresh: bool) -> 
             Suite::Holdout => job.seed.holdout.clone(),
         },
         subject: job.seed.subject.clone(),
-        root: copy_of(job, tree)?,
+        root: copy_of(job, tree).await?,
         trials: if fresh { satisfaction.stability_trials } else { satisfaction.trials },
         seed: trial_seed(job, tree, fresh),
         jobs: job.factory.jobs,
@@ -120,14 +120,15 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, fresh: bool) -> 
 }
 
 /// A copy of its own for each grading: a build writes into it, and the tree must stay as it was.
-fn copy_of(job: &Job, tree: Digest) -> Result<PathBuf, Failure> {
-    let copy = job.dir().trials(&job.action.id);
+async fn copy_of(job: &Job, tree: Digest) -> Result<PathBuf, Failure> {
+    let (tree, copy) = (job.dir().tree(tree), job.dir().trials(&job.action.id));
     let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", copy.display()));
     if copy.exists() {
         fs::remove_dir_all(&copy).map_err(io)?;
     }
     fs::create_dir_all(copy.parent().expect("it lies in the run's folder")).map_err(io)?;
-    sandbox::hydrate(&job.dir().tree(tree), &copy, &sandbox::Exclude::nothing()).map_err(Failure::transient)?;
+    let target = copy.clone();
+    on_disk(move || sandbox::hydrate(&tree, &target, &sandbox::Exclude::nothing())).await?;
     Ok(copy)
 }
 

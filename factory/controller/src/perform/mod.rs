@@ -134,6 +134,14 @@ pub(crate) async fn perform(job: &Job) -> Result<Done, Failure> {
     }
 }
 
+/// Walks and copies of trees, off the threads that drive everything else.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, sandbox::Error> + Send + 'static,
+) -> Result<T, Failure> {
+    let worked = tokio::task::spawn_blocking(work).await.map_err(Failure::transient)?;
+    worked.map_err(Failure::transient)
+}
+
 fn done(output: Value) -> Done {
     Done { output, spent: Spend::default() }
 }
