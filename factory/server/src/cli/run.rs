@@ -140,6 +140,8 @@ async fn show(factory: Arc<Factory>, run: &RunId, show: &Show) -> anyhow::Result
         }
     };
     interrupted.abort();
+    // It may hold a connection in the middle of a read, which closing the store would wait for in vain.
+    drop(events);
     for event in factory.store.events(&stream, shown, 10_000).await? {
         terminal.show(&event)?;
     }
