@@ -6,6 +6,7 @@
 
 pub mod feedback;
 pub mod gate;
+pub mod identity;
 mod journal;
 mod launcher;
 pub mod layout;
@@ -37,7 +38,7 @@ pub struct Factory {
     pub path: String,
     /// Trials at a time.
     pub jobs: usize,
-    /// Names this process in the log.
+    /// Names this process in the log and in its leases; see [`identity::own`].
     pub worker: String,
 }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span, warn};
 
 use crate::{
-    Error, Factory,
+    Error, Factory, identity,
     journal::{Journal, now},
     perform::{self, Job},
     seed::Seed,
@@ -61,7 +61,8 @@ pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken
     end
 }
 
-/// Takes over a run, wherever it stands. Waits for a lease that a dead worker has left to expire.
+/// Takes over a run, wherever it stands. A dead worker's lease is ended at once where its death can be seen from here,
+/// and is waited for elsewhere.
 ///
 /// # Errors
 /// Where a living worker has it.
@@ -71,10 +72,22 @@ pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
         if let Some(lease) = factory.store.claim_run(run, &factory.worker, LEASE_TTL).await? {
             return Ok(lease);
         }
+        if evict_dead(factory, run).await? {
+            continue;
+        }
         if tokio::time::Instant::now() >= deadline {
             return Err(Error::NotClaimable(run.clone()));
         }
         tokio::time::sleep(CLAIM_AGAIN).await;
+    }
+}
+
+/// True where the run's holder is dead, and the run is free now.
+async fn evict_dead(factory: &Factory, run: &RunId) -> Result<bool, Error> {
+    let holder = factory.store.holder(run).await?.filter(|holder| identity::is_dead(holder));
+    match holder {
+        Some(dead) => Ok(factory.store.evict(run, &dead).await?),
+        None => Ok(false),
     }
 }
 
@@ -142,7 +155,11 @@ async fn walk(factory: &Arc<Factory>, lease: &Lease, stop: CancellationToken) ->
                 Some(Err(panic)) => return Err(Error::Performer(panic.to_string())),
                 None => return Err(Error::NothingToDo(lease.run.clone())),
             },
-            () = stop.cancelled() => return Ok(End::Released),
+            () = stop.cancelled() => {
+                // Nothing may still be at work, or write, once the run is somebody else's.
+                running.shutdown().await;
+                return Ok(End::Released);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod config;
 mod exit;
 mod progress;
 mod reads;
+mod signals;
 mod terminal;
 mod wiring;
 

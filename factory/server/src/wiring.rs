@@ -29,7 +29,7 @@ pub(crate) async fn factory(config: &Config, provider: Option<Provider>) -> anyh
         tools: config.tools.iter().cloned().collect(),
         path: config.path.clone(),
         jobs,
-        worker: format!("pid-{}", std::process::id()),
+        worker: controller::identity::own(),
     }))
 }
 

@@ -50,6 +50,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection that rested longer is asked whether it still lives, so that a restarted server is not noticed by
 /// whoever comes next. Asking every time would cost each append a round trip.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// What is under way when the store is closed takes milliseconds, or nobody waits for it any more.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A handle on the database and the folder of packs. Clones share both.
 #[derive(Clone, Debug)]
@@ -95,7 +97,8 @@ impl Store {
     /// Closes the connections; the last process to leave a private cluster stops it, which this waits for.
     pub async fn close(self) {
         self.feed.stop();
-        self.pool.close().await;
+        // A reader that somebody holds without polling it may own a connection in the middle of a query, for ever.
+        tokio::time::timeout(CLOSE_WITHIN, self.pool.close()).await.ok();
         let cluster = self.cluster.clone();
         drop(self);
         // Other clones may still be held; the last of them leaves.

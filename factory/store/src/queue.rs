@@ -185,6 +185,29 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Who has claimed a run.
+    pub async fn holder(&self, run: &RunId) -> Result<Option<String>, Error> {
+        let holder = sqlx::query_scalar("select worker from run_queue where run = $1 and state = 'claimed'")
+            .bind(run.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(holder)
+    }
+
+    /// Takes a run from a worker that is known to be dead, before its lease expires. False where somebody else holds it
+    /// by now. The next claim raises the epoch as always, so a worker that was alive after all is fenced.
+    pub async fn evict(&self, run: &RunId, worker: &str) -> Result<bool, Error> {
+        let done = sqlx::query(
+            "update run_queue set state = 'ready', worker = null, lease_until = null
+             where run = $1 and worker = $2 and state = 'claimed'",
+        )
+        .bind(run.as_str())
+        .bind(worker)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Where a run stands, if it was ever enqueued.
     pub async fn queue_state(&self, run: &RunId) -> Result<Option<QueueState>, Error> {
         let row = sqlx::query("select state from run_queue where run = $1")

@@ -1,4 +1,9 @@
 //! End-to-end tests and project rules, in one binary: linking is dear.
 
+mod checkout;
+mod crashes;
 mod dashboards;
+mod feedback;
+mod leaks;
 mod rules;
+mod signals;

@@ -47,7 +47,7 @@ impl Session {
                 (CallState::Called, Effect::Mutating) => {
                     self.returned(journal, turn, &call, CallOutcome::failed(INTERRUPTED), 0).await?;
                 }
-                (CallState::Called, Effect::ReadOnly) => runnable.push(call),
+                (CallState::Called, Effect::ReadOnly | Effect::Repeatable) => runnable.push(call),
                 (CallState::Waiting | CallState::Returned(_), _) => {
                     self.record(journal, called(self, turn, &call)).await?;
                     runnable.push(call);

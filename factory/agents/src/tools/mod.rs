@@ -52,10 +52,14 @@ pub trait Tool: Send + Sync + 'static {
     ) -> impl Future<Output = Result<String, ToolError>> + Send;
 }
 
-/// What a call may change. Calls that only read run at the same time, and again after a crash.
+/// What a call may change, and so what may be done with one that a crash interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// Runs at the same time as others, and again after a crash.
     ReadOnly,
+    /// Changes something, but twice is as good as once: alone, and again after a crash.
+    Repeatable,
+    /// Alone, and never again: the model is told that its effect is unknown.
     Mutating,
 }
 

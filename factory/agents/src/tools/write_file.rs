@@ -21,7 +21,7 @@ impl Tool for WriteFile {
     const NAME: &'static str = "write_file";
     const DESCRIPTION: &'static str =
         "Write a whole file: make it, or replace all of it. To change a part of a file use the tool that edits.";
-    const EFFECT: Effect = Effect::Mutating;
+    const EFFECT: Effect = Effect::Repeatable;
     const SHOWN: Shown = Shown::new(1_000, None, Keep::Tail);
     type Arguments = Arguments;
 

@@ -92,6 +92,24 @@ async fn an_interrupted_call_that_changes_something_is_not_repeated() {
     assert_eq!(workspace.text("log.txt"), "line\n");
 }
 
+/// Writing a whole file twice is writing it once: whoever died over it left nothing half done.
+#[tokio::test]
+async fn an_interrupted_write_of_a_whole_file_is_made_again() {
+    let server = Server::script(turns()).await;
+    let whole = {
+        let (workspace, journal) = (Workspace::new(), Memory::default());
+        go_on(&server, &workspace, &[], &journal).await.unwrap();
+        journal.events()
+    };
+    let is_call = |body: &Body| matches!(body, Body::ToolCalled(called) if called.name == "write_file");
+    let called = whole.iter().position(is_call).unwrap();
+    let (workspace, journal) = (Workspace::new(), Memory::default());
+    go_on(&server, &workspace, &whole[..=called], &journal).await.unwrap();
+    let write = journal.returned().into_iter().find(|returned| returned.call == "toolu_b_1").unwrap();
+    assert!(write.ok, "{}", write.output);
+    assert_eq!(workspace.text("out.txt"), "ok");
+}
+
 /// The provider gets back what it signed, also after a restart.
 #[tokio::test]
 async fn signed_thinking_survives_a_restart() {

@@ -178,6 +178,7 @@ fn every_tool_has_a_schema_and_an_effect() {
             definition.name
         );
     }
-    let mutating: Vec<&str> = toolbox.names().filter(|name| toolbox.effect(name) == Effect::Mutating).collect();
-    assert_eq!(mutating, ["write_file", "edit_file", "shell"]);
+    let of = |effect| toolbox.names().filter(|name| toolbox.effect(name) == effect).collect::<Vec<_>>();
+    assert_eq!(of(Effect::Mutating), ["edit_file", "shell"]);
+    assert_eq!(of(Effect::Repeatable), ["write_file"]);
 }

@@ -84,12 +84,19 @@ async fn task_text(job: &Job, iteration: u32) -> String {
     task::text(&job.seed.spec, iteration, feedback.map(String::as_str))
 }
 
+/// Everything that the builder will be able to read.
 async fn check_for_leaks(job: &Job, task: &str, place: &Workspace) -> Result<(), Failure> {
     let scanner = job.scanner();
     let mut surfaces = vec![("task".to_owned(), scanner.scan(task))];
+    let mut look = |surface: String, text: &str| surfaces.push((surface, scanner.scan(text)));
     for path in place.base.entries.keys() {
         let bytes = fs::read(place.tree.join(path)).unwrap_or_default();
-        surfaces.push((path.clone(), scanner.scan(&String::from_utf8_lossy(&bytes))));
+        look(path.clone(), &String::from_utf8_lossy(&bytes));
+    }
+    // Their lines are public, but a canary in one of them is not.
+    look(format!("{TASK_DIR}/spec.md"), &fs::read_to_string(job.dir().spec()).unwrap_or_default());
+    for scenario in &job.seed.visible.scenarios {
+        look(format!("{TASK_DIR}/scenarios/{}.yaml", scenario.slug), scenario.source().text());
     }
     let leaks: Vec<_> = surfaces.into_iter().filter(|(_, held)| !held.is_empty()).collect();
     for (surface, held) in &leaks {

@@ -20,6 +20,7 @@ use super::Wrong;
 use crate::{
     config::{self, Config},
     exit,
+    signals::Signals,
     terminal::Terminal,
     wiring,
 };
@@ -123,7 +124,7 @@ async fn show(factory: Arc<Factory>, run: &RunId, show: &Show) -> anyhow::Result
     let _page = if show.open { Some(super::up::open_page(&factory, run).await?) } else { None };
     let mut terminal = Terminal::new(show.json);
     let stop = CancellationToken::new();
-    let interrupted = interrupt(stop.clone());
+    let interrupted = interrupt(Signals::new()?, stop.clone());
     let stream = StreamId::run(run);
     let mut events = factory.store.follow(stream.clone(), 0).boxed();
     let mut driving = tokio::spawn(drive(Arc::clone(&factory), run.clone(), stop));
@@ -140,7 +141,7 @@ async fn show(factory: Arc<Factory>, run: &RunId, show: &Show) -> anyhow::Result
         }
     };
     interrupted.abort();
-    // It may hold a connection in the middle of a read, which closing the store would wait for in vain.
+    // In the middle of a query it owns a connection, which closing the store would wait for.
     drop(events);
     for event in factory.store.events(&stream, shown, 10_000).await? {
         terminal.show(&event)?;
@@ -160,14 +161,13 @@ async fn drive(factory: Arc<Factory>, run: RunId, stop: CancellationToken) -> Re
     Box::pin(worker::drive(&factory, lease, stop)).await
 }
 
-/// The first ctrl-c lets the run go in good order; the second ends the process.
-fn interrupt(stop: CancellationToken) -> tokio::task::JoinHandle<()> {
+/// The first signal lets the run go in good order; the second ends the process.
+fn interrupt(mut signals: Signals, stop: CancellationToken) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stop.cancel();
-            tokio::signal::ctrl_c().await.ok();
-            std::process::exit(130);
-        }
+        signals.next().await;
+        stop.cancel();
+        signals.next().await;
+        std::process::exit(130);
     })
 }
 

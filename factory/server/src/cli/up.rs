@@ -19,6 +19,7 @@ use super::Wrong;
 use crate::{
     config::{self, Config},
     reads::StoreReads,
+    signals::Signals,
     wiring,
 };
 
@@ -50,6 +51,7 @@ pub(crate) async fn up(config: &Config, arguments: UpArguments) -> anyhow::Resul
     let listener = bind(arguments.listen).await?;
     let address = listener.local_addr()?;
     let factory = wiring::factory(config, config::provider(None)).await?;
+    let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
     let serving = serve(&factory, listener, stop.clone());
     let working = (!arguments.no_worker).then(|| tokio::spawn(work(Arc::clone(&factory), stop.clone())));
@@ -61,7 +63,7 @@ pub(crate) async fn up(config: &Config, arguments: UpArguments) -> anyhow::Resul
     }
     out.flush()?;
     drop(out);
-    ended().await?;
+    signals.next().await;
     stop.cancel();
     if let Some(working) = working {
         working.await?;
@@ -69,14 +71,6 @@ pub(crate) async fn up(config: &Config, arguments: UpArguments) -> anyhow::Resul
     serving.await??;
     wiring::close(factory).await;
     Ok(0)
-}
-
-async fn ended() -> anyhow::Result<()> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => Ok(pressed?),
-        _ = terminated.recv() => Ok(()),
-    }
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

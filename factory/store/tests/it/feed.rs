@@ -50,6 +50,18 @@ async fn a_follower_in_another_process_sees_the_same() {
     db.end().await;
 }
 
+/// A reader that is kept but not polled owns a connection in the middle of its query.
+#[tokio::test]
+async fn closing_does_not_wait_for_a_follower_that_nobody_polls() {
+    let db = Db::new().await;
+    let other = db.another_process().await;
+    let mut follower = Box::pin(other.follow(stream(), 0));
+    assert!(futures::poll!(follower.next()).is_pending(), "its query is under way");
+    tokio::time::timeout(PATIENCE, other.close()).await.expect("closes although the query never ends");
+    drop(follower);
+    db.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_follower_survives_cut_connections() {
     let db = Db::new().await;

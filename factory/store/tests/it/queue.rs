@@ -153,3 +153,25 @@ async fn a_refused_append_does_not_move_the_run_in_the_queue() {
     assert_eq!(db.queue_state(&id).await.unwrap(), Some(QueueState::Claimed));
     db.end().await;
 }
+
+/// AO-20: who comes after a killed worker need not wait for its lease, and a worker that was alive after all is fenced.
+#[tokio::test]
+async fn an_evicted_worker_is_fenced_and_only_the_present_holder_is_evicted() {
+    let db = Db::new().await;
+    let id = enqueued(&db).await;
+    assert_eq!(db.holder(&id).await.unwrap(), None);
+    assert!(!db.evict(&id, "w").await.unwrap(), "nobody holds it");
+    let lease = db.claim("w", LONG).await.unwrap().unwrap();
+    let mut writer = db.writer(&lease).await.unwrap();
+    assert_eq!(db.holder(&id).await.unwrap().as_deref(), Some("w"));
+    assert!(!db.evict(&id, "v").await.unwrap(), "another name");
+    assert_eq!(db.claim_run(&id, "x", LONG).await.unwrap(), None);
+
+    assert!(db.evict(&id, "w").await.unwrap());
+    let heir = db.claim_run(&id, "x", LONG).await.unwrap().unwrap();
+    assert_eq!(heir.epoch, lease.epoch + 1);
+    assert!(!db.evict(&id, "w").await.unwrap(), "the heir holds it");
+    assert!(matches!(writer.append(&[turn(1)]).await, Err(AppendError::Fenced { .. })));
+    assert!(matches!(db.heartbeat(&lease, LONG).await, Err(LeaseError::Lost { .. })));
+    db.end().await;
+}

@@ -1,0 +1,1 @@
+//! Killed at any moment, in any process.
