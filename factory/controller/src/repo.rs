@@ -96,7 +96,11 @@ fn replace(repository: &Repository, index: &mut Index, wanted: &BranchCommit<'_>
     let prefix =
         if wanted.subject == "." { String::new() } else { format!("{}/", wanted.subject.trim_end_matches('/')) };
     for path in wanted.replaces {
-        index.remove_all([format!("{prefix}{path}")], None).map_err(git("remove a replaced file"))?;
+        match index.remove_path(Path::new(&format!("{prefix}{path}"))) {
+            // The seed may hold files that were never committed.
+            Err(error) if error.code() != ErrorCode::NotFound => return Err(git("remove a replaced file")(error)),
+            _ => {}
+        }
     }
     for file in files_below(wanted.tree)? {
         let relative = file.strip_prefix(wanted.tree).expect("found below it").to_string_lossy().into_owned();
@@ -158,6 +162,9 @@ mod tests {
         fs::create_dir_all(dir.path().join("app")).expect("mkdir");
         fs::write(dir.path().join("app/old.py"), "old").expect("write");
         fs::write(dir.path().join("app/unseen.py"), "unseen").expect("write");
+        fs::create_dir_all(dir.path().join("app/pages")).expect("mkdir");
+        fs::write(dir.path().join("app/pages/[id].tsx"), "page").expect("write");
+        fs::write(dir.path().join("app/pages/i.tsx"), "another").expect("write");
         fs::write(dir.path().join("README.md"), "readme").expect("write");
         let mut index = git.index().expect("index");
         index.add_all(["."], git2::IndexAddOption::DEFAULT, None).expect("add");
@@ -176,7 +183,7 @@ mod tests {
             branch: "factory/shop/run_1",
             base: Some(&base),
             subject: "app",
-            replaces: &["old.py".to_owned()],
+            replaces: &["old.py".to_owned(), "pages/[id].tsx".to_owned(), "never-committed".to_owned()],
             tree: built.path(),
             message: "shop\n\nFactory-Run: run_1\n",
         };
@@ -188,6 +195,8 @@ mod tests {
         let tree = commit.tree().expect("tree");
         assert!(tree.get_path(Path::new("app/new.py")).is_ok());
         assert!(tree.get_path(Path::new("app/old.py")).is_err());
+        assert!(tree.get_path(Path::new("app/pages/[id].tsx")).is_err(), "a path is no pattern");
+        assert!(tree.get_path(Path::new("app/pages/i.tsx")).is_ok());
         assert!(tree.get_path(Path::new("app/unseen.py")).is_ok(), "what the builder never saw stays");
         assert!(tree.get_path(Path::new("README.md")).is_ok());
         assert!(repo.path().join("app/old.py").exists());

@@ -5,6 +5,7 @@
 //! this worker or the next.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use std::{
 
 use harness::{Kind, LintContext, Scenario, SubjectConfig, Suite};
 use jiff::Timestamp;
-use located::{Diagnostics, Source};
+use located::{Diagnostics, Place, Source};
 use model::{
     event::{
         Body, Draft, StreamId,
@@ -42,6 +43,8 @@ const SEALED_MODE: u32 = 0o700;
 pub enum Error {
     #[error("{0}")]
     Wrong(#[from] Diagnostics),
+    #[error("{0}")]
+    NoModel(Box<located::Diagnostic>),
     #[error(transparent)]
     Repo(#[from] repo::Error),
     #[error("{}: {source}", path.display())]
@@ -92,7 +95,7 @@ pub struct Settings {
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum AgentSetting {
     /// The built-in agent with a provider's model.
-    Provider { provider: String, model: Option<String>, profile: Option<String> },
+    Provider { provider: String, model: Option<String> },
     /// The built-in agent; a script plays the model.
     Script { path: PathBuf, model: Option<String>, profile: Option<String> },
     /// A command inside the sandbox.
@@ -125,7 +128,11 @@ pub struct Compiled {
     visible: Suite,
     holdout: Suite,
     flow: Flow,
-    settings: Settings,
+    repository: PathBuf,
+    base: Option<String>,
+    agent: AgentSetting,
+    /// From the run's id where nobody asked for one.
+    seed: Option<u64>,
 }
 
 /// Reads a spec and everything it names.
@@ -142,12 +149,23 @@ pub fn compile(spec_path: &Path, overrides: &Overrides, provider: Option<&str>) 
     let shown = shown_from_here(&repository);
     let subject = SubjectConfig::load(&shown.join(&spec.subject))?;
     let (visible, holdout) = suites(&shown.join(&spec.scenarios), &shown.join(&spec.holdout), &spec, &subject)?;
+    check_whole(&source, &spec, &subject, &visible, &holdout)?;
     let agent = agent_setting(&repository, &source, &spec, overrides, provider)?;
     let flow = Flow::parse(&Source::new("factory.yaml", FACTORY_FLOW))?;
     let base = repo::head(&repository)?;
-    let settings = Settings { repository, base, agent, seed: overrides.seed.unwrap_or_default() };
-    let spec_text = source.text().to_owned();
-    Ok(Compiled { spec, spec_path: spec_path.to_owned(), spec_text, visible, holdout, flow, settings })
+    let (seed, spec_text) = (overrides.seed, source.text().to_owned());
+    Ok(Compiled {
+        spec,
+        spec_path: spec_path.to_owned(),
+        spec_text,
+        visible,
+        holdout,
+        flow,
+        repository,
+        base,
+        agent,
+        seed,
+    })
 }
 
 /// The repository as a person in the current folder would write it, so that errors name short paths.
@@ -182,6 +200,38 @@ fn suites(visible: &Path, holdout: &Path, spec: &Spec, subject: &SubjectConfig) 
     }
 }
 
+/// What only shows when spec, subject and scenarios are looked at together.
+fn check_whole(
+    source: &Source,
+    spec: &Spec,
+    subject: &SubjectConfig,
+    visible: &Suite,
+    holdout: &Suite,
+) -> Result<(), Diagnostics> {
+    let mut wrong = Diagnostics::default();
+    let place = |text: &str| source.text().find(text).map_or(Place::START, |offset| source.place_of_offset(offset));
+    let named: BTreeSet<&String> =
+        visible.scenarios.iter().chain(&holdout.scenarios).flat_map(|scenario| &scenario.requirements).collect();
+    for requirement in spec.requirements.iter().filter(|requirement| !named.contains(&requirement.id)) {
+        let error =
+            source.diagnostic(place(&format!("{}:", requirement.id)), format!("no scenario names {}", requirement.id));
+        wrong.push(
+            error.hint("add it to the `requirements` of a scenario that shows it, or it can never have evidence"),
+        );
+    }
+    let given = subject.twin_names();
+    for twin in spec.twins.iter().filter(|twin| !given.contains(twin.as_str())) {
+        let error = source.diagnostic(place("twins:"), format!("the subject is given no twin `{twin}`"));
+        wrong.push(error.hint("configure it below `twins` in the subject's harness.yaml, or take it out of the spec"));
+    }
+    if let Some(profile) = spec.agent.profile.as_ref().filter(|profile| agents::Profile::named(profile).is_none()) {
+        let known: Vec<&str> = agents::Profile::ALL.iter().map(|profile| profile.name).collect();
+        let error = source.diagnostic(place("profile:"), format!("there is no agent profile `{profile}`"));
+        wrong.push(error.hint(format!("use {}", known.join(", "))));
+    }
+    wrong.or(())
+}
+
 fn agent_setting(
     repository: &Path,
     source: &Source,
@@ -198,14 +248,13 @@ fn agent_setting(
         // The spec's model is one of the spec's profile; another provider has never heard of it.
         let speaks = profile.as_deref().unwrap_or("anthropic") == provider;
         let model = overrides.model.clone().or_else(|| model.filter(|_| speaks));
-        return Ok(AgentSetting::Provider { provider: provider.to_owned(), model, profile: None });
+        return Ok(AgentSetting::Provider { provider: provider.to_owned(), model });
     }
     let Some(script) = &spec.agent.script else {
-        let error =
-            source.diagnostic(located::Place::START, "there is no model: no key is set and the spec names no script");
+        let error = source.diagnostic(Place::START, "there is no model: no key is set and the spec names no script");
         let hint =
             "set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OLLAMA_BASE_URL, or pass --agent 'command …'";
-        return Err(Diagnostics::from(error.hint(hint)).into());
+        return Err(Error::NoModel(Box::new(error.hint(hint))));
     };
     let path = repository.join(script);
     twins::script::check(&path)?;
@@ -215,16 +264,15 @@ fn agent_setting(
 impl Compiled {
     /// Where the model's replies come from, in words.
     pub fn agent(&self) -> &AgentSetting {
-        &self.settings.agent
+        &self.agent
     }
 
     /// Copies the seed into the run's folder and appends `run.created`. The run is then ready to be claimed.
     pub async fn start(self, store: &Store, home: &Path) -> Result<RunId, Error> {
         let run = RunId::from_uuid(Uuid::now_v7());
-        let mut settings = self.settings.clone();
-        if settings.seed == 0 {
-            settings.seed = seed_of(&run);
-        }
+        let seed = self.seed.unwrap_or_else(|| seed_of(&run));
+        let settings =
+            Settings { repository: self.repository.clone(), base: self.base.clone(), agent: self.agent.clone(), seed };
         let dir = RunDir::new(home, &run);
         let tree = self.copy_into(&dir)?;
         let digest = seed_digest(&self.spec, &self.visible, &self.holdout, &tree);
@@ -262,19 +310,19 @@ impl Compiled {
         fs::write(dir.spec(), &self.spec_text).map_err(io(&dir.spec()))?;
         copy_suite(&self.visible, &dir.scenarios())?;
         copy_suite(&self.holdout, &dir.sealed())?;
-        let subject = self.settings.repository.join(&self.spec.subject);
+        let subject = self.repository.join(&self.spec.subject);
         Ok(sandbox::hydrate(&subject, &dir.seed(), &self.exclude())?)
     }
 
     /// What of the repository the builder must not find in its tree, besides what no builder ever gets.
     fn exclude(&self) -> Exclude {
-        let mut hidden: Vec<PathBuf> = vec![self.settings.repository.join(&self.spec.holdout)];
-        if let AgentSetting::Script { path, .. } = &self.settings.agent {
+        let mut hidden: Vec<PathBuf> = vec![self.repository.join(&self.spec.holdout)];
+        if let AgentSetting::Script { path, .. } = &self.agent {
             // A script's folder holds what it writes; a folder named `specs` holds everybody's specs.
             let folder = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name != "specs"));
             hidden.push(folder.unwrap_or(path).to_owned());
         }
-        let subject = self.settings.repository.join(&self.spec.subject);
+        let subject = self.repository.join(&self.spec.subject);
         let subject = subject.canonicalize().unwrap_or(subject);
         let inside = hidden.iter().filter_map(|path| path.strip_prefix(&subject).ok());
         let mut exclude = builder_exclude();

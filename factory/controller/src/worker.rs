@@ -11,8 +11,9 @@ use model::{
     flow::NodeKind,
     id::{ActionId, RunId},
     run::{Progress, Status},
+    verdict::Verdict,
 };
-use store::Lease;
+use store::{Lease, LeaseError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span, warn};
@@ -46,10 +47,13 @@ pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken
     let span = info_span!("run", run.id = %lease.run, epoch = lease.epoch);
     let lost = CancellationToken::new();
     let heartbeat = tokio::spawn(heartbeat(Arc::clone(factory), lease.clone(), lost.clone()));
-    let end = tokio::select! {
-        end = walk(factory, &lease, stop.clone()) => end,
-        () = lost.cancelled() => Err(Error::LeaseLost(lease.run.clone())),
-    };
+    let mut end = walk(factory, &lease, &stop, &lost).await;
+    if let Err(error) = &end
+        && !error.may_pass()
+    {
+        // Whoever claimed the run next would meet the same error, and pay for the way there.
+        end = give_up(factory, &lease, error).await;
+    }
     heartbeat.abort();
     match &end {
         Ok(End::Finished(_)) => factory.store.finish(&lease).await?,
@@ -61,12 +65,28 @@ pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken
     end
 }
 
+/// Ends a run that no worker can go on with, and says why in its log.
+async fn give_up(factory: &Arc<Factory>, lease: &Lease, error: &Error) -> Result<End, Error> {
+    let journal = Journal::open(&factory.store, lease).await?;
+    let state = journal.state().await;
+    if let Status::Finished(finished) = state.status {
+        return Ok(End::Finished(finished));
+    }
+    let reason = error.to_string();
+    let finished = Finished { verdict: Verdict::Infrastructure, reason, spent: state.spent, at: now() };
+    journal.record(finished.clone()).await?;
+    Ok(End::Finished(finished))
+}
+
 /// Takes over a run, wherever it stands. A dead worker's lease is ended at once where its death can be seen from here,
 /// and is waited for elsewhere.
 ///
 /// # Errors
 /// Where a living worker has it.
 pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
+    let known = factory.store.run(run).await?.ok_or_else(|| Error::NotARun(run.clone()))?;
+    // A process that died between `run.created` and its place in the queue has left this to us.
+    factory.store.enqueue(run, &known.workspace).await?;
     let deadline = tokio::time::Instant::now() + LEASE_TTL + HEARTBEAT;
     loop {
         if let Some(lease) = factory.store.claim_run(run, &factory.worker, LEASE_TTL).await? {
@@ -113,19 +133,44 @@ pub async fn answer(factory: &Factory, run: &RunId, answer: &str) -> Result<(), 
 async fn heartbeat(factory: Arc<Factory>, lease: Lease, lost: CancellationToken) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        if let Err(error) = factory.store.heartbeat(&lease, LEASE_TTL).await {
-            warn!(run.id = %lease.run, %error, "the lease is lost");
-            return lost.cancel();
+        match factory.store.heartbeat(&lease, LEASE_TTL).await {
+            Ok(()) => {}
+            // The database may be back in time; if it is not, the next one says that the lease has expired.
+            Err(LeaseError::Store(error)) => warn!(run.id = %lease.run, %error, "a heartbeat failed"),
+            Err(error @ LeaseError::Lost { .. }) => {
+                warn!(run.id = %lease.run, %error, "the lease is lost");
+                return lost.cancel();
+            }
         }
     }
 }
 
-async fn walk(factory: &Arc<Factory>, lease: &Lease, stop: CancellationToken) -> Result<End, Error> {
+async fn walk(
+    factory: &Arc<Factory>,
+    lease: &Lease,
+    stop: &CancellationToken,
+    lost: &CancellationToken,
+) -> Result<End, Error> {
+    let mut running = JoinSet::new();
+    let end = tokio::select! {
+        end = perform_all(factory, lease, stop, &mut running) => end,
+        () = lost.cancelled() => Err(Error::LeaseLost(lease.run.clone())),
+    };
+    // Whoever claims the run next must not meet an action of ours that is still alive.
+    running.shutdown().await;
+    end
+}
+
+async fn perform_all(
+    factory: &Arc<Factory>,
+    lease: &Lease,
+    stop: &CancellationToken,
+    running: &mut JoinSet<(ActionId, Result<(), Error>)>,
+) -> Result<End, Error> {
     let journal = Journal::open(&factory.store, lease).await?;
     let claimed = Claimed { worker: factory.worker.clone(), epoch: lease.epoch, at: now() };
     journal.record(claimed).await?;
     let seed = Arc::new(Seed::open(&factory.home, &journal.state().await.created)?);
-    let mut running: JoinSet<(ActionId, Result<(), Error>)> = JoinSet::new();
     let mut busy = BTreeSet::new();
     loop {
         let state = journal.state().await;
@@ -178,7 +223,10 @@ async fn act(job: Job, started: bool) -> Result<(), Error> {
         Ok(done) => (Outcome::Succeeded { output: done.output }, done.spent),
         // The write was refused or the store is gone: there is nothing to record it in.
         Err(perform::Failure { error: Some(error), .. }) => return Err(*error),
-        Err(failure) => (Outcome::Failed { class: failure.class, message: failure.message }, failure.spent),
+        Err(failure) => {
+            let outcome = Outcome::Failed { class: failure.class, message: failure.message };
+            (outcome, perform::spent_by_models(&job).await)
+        }
     };
     job.journal.record(ActionFinished { action: job.action.id.clone(), outcome, spent, at: now() }).await
 }

@@ -30,7 +30,7 @@ pub(super) async fn prove(job: &Job) -> Result<Done, Failure> {
     let mut unsound = Vec::new();
     for (suite, scenarios) in [(Suite::Visible, &job.seed.visible), (Suite::Holdout, &job.seed.holdout)] {
         let results = harness::controls::prove(scenarios, &job.seed.subject, job.factory.jobs).await;
-        for (scenario, finding) in findings(&results.map_err(Failure::transient)?) {
+        for (scenario, finding) in findings(&results.map_err(Failure::transient)?)? {
             let scenario = told_name(job, suite, &scenario);
             if finding.is_some() {
                 unsound.push(scenario.clone());
@@ -43,9 +43,15 @@ pub(super) async fn prove(job: &Job) -> Result<Done, Failure> {
 }
 
 /// By scenario: which controls it let pass.
-fn findings(results: &[ControlResult]) -> BTreeMap<String, Option<String>> {
+///
+/// # Errors
+/// Where the machine kept a control from running: that proves nothing either way.
+fn findings(results: &[ControlResult]) -> Result<BTreeMap<String, Option<String>>, Failure> {
     let mut findings: BTreeMap<String, Option<String>> = BTreeMap::new();
     for result in results {
+        if result.verdict == harness::Verdict::Infra {
+            return Err(Failure::transient(format!("the controls could not run: {}", result.message)));
+        }
         let finding = findings.entry(result.scenario.clone()).or_default();
         if result.is_unsound() {
             let control = match result.control {
@@ -55,7 +61,7 @@ fn findings(results: &[ControlResult]) -> BTreeMap<String, Option<String>> {
             *finding = Some(format!("it is satisfied by {control}: assert what the software must have done"));
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// What a scenario is called in the run's own stream.
@@ -75,7 +81,10 @@ pub(super) async fn grade(job: &Job) -> Result<Done, Failure> {
     let plan = plan(job, &recorder, tree, fresh).await?;
     let launcher = SandboxLauncher::new(Arc::clone(&job.factory));
     let hub = model_hub::open(job).await?;
+    let copy = plan.root.clone();
     let ran = harness::run(plan, &launcher, hub.as_ref().map(model_hub::ModelHub::ask), &recorder).await;
+    // The tree itself is kept; what a build has made of its copy is not.
+    fs::remove_dir_all(&copy).ok();
     let mut spent = Spend::default();
     if let Some(hub) = hub {
         spent = hub.judged();
@@ -155,8 +164,12 @@ impl Recorder<'_> {
             Suite::Visible => told,
             Suite::Holdout => self.sealed_and_told(told).await?,
         };
-        let records = whole.into_iter().filter_map(|trial| serde_json::from_value(trial.record?).ok());
-        Ok(records.collect())
+        let read = |trial: TrialFinished| {
+            let (scenario, number) = (trial.scenario, trial.trial);
+            serde_json::from_value(trial.record.unwrap_or_default())
+                .map_err(|_| Error::Unreadable { scenario, trial: number })
+        };
+        whole.into_iter().map(read).collect()
     }
 
     fn mine(&self, bodies: impl IntoIterator<Item = Body>) -> Vec<TrialFinished> {

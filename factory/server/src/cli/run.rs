@@ -37,13 +37,13 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     model: Option<String>,
     /// At most this many builds [default: the spec's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     iterations: Option<u32>,
     /// At most this much for models, in US dollars [default: the spec's].
     #[arg(long, value_name = "USD")]
     budget_usd: Option<f64>,
     /// Trials of each scenario in an iteration [default: the spec's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     trials: Option<u32>,
     /// Makes twins, random values and orders repeatable [default: from the run's id].
     #[arg(long, value_name = "N")]
