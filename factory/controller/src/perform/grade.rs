@@ -25,6 +25,9 @@ use serde_json::json;
 use super::{Done, Failure, Job, done, on_disk};
 use crate::{Error, gate, launcher::SandboxLauncher, model_hub};
 
+/// Of all steps of one trial, as JSON: with everything else of a record it fits an event.
+const EVIDENCE_BYTES_MAX: usize = 512 * 1024;
+
 /// Every scenario must be red on a nop and on a canned 200.
 pub(super) async fn prove(job: &Job) -> Result<Done, Failure> {
     let mut unsound = Vec::new();
@@ -204,7 +207,7 @@ impl Recorder<'_> {
             verdict: verdict(record),
             failure: record.failure.as_ref().map(in_words),
             duration_ms: record.duration_ms,
-            record: Some(serde_json::to_value(record).expect("a record is plain data")),
+            record: Some(serde_json::to_value(bounded(record)).expect("a record is plain data")),
         };
         if self.suite == Suite::Visible {
             return self.job.journal.record(whole).await;
@@ -220,6 +223,19 @@ impl Recorder<'_> {
         let scenario = told_name(self.job, self.suite, &whole.scenario);
         TrialFinished { scenario, failure: None, record: None, ..whole.clone() }
     }
+}
+
+/// The record with its largest evidence left out, one step after the other, until an event can hold it.
+fn bounded(record: &TrialRecord) -> TrialRecord {
+    let size = |value: &serde_json::Value| value.to_string().len();
+    let mut record = record.clone();
+    let mut sizes: Vec<usize> = record.steps.iter().map(|step| size(&step.evidence)).collect();
+    while sizes.iter().sum::<usize>() > EVIDENCE_BYTES_MAX {
+        let largest = (0..sizes.len()).max_by_key(|step| sizes[*step]).expect("a sum above 0 has parts");
+        record.steps[largest].evidence = json!({ "left_out": format!("{} bytes of evidence", sizes[largest]) });
+        sizes[largest] = size(&record.steps[largest].evidence);
+    }
+    record
 }
 
 fn in_words(failure: &harness::Failure) -> String {
