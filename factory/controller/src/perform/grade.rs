@@ -239,11 +239,7 @@ fn bounded(record: &TrialRecord) -> TrialRecord {
 }
 
 fn in_words(failure: &harness::Failure) -> String {
-    let mut text = format!("step {} \"{}\": {}", failure.step, failure.name, failure.message);
-    if let (Some(expected), Some(observed)) = (&failure.expected, &failure.observed) {
-        text.push_str(&format!(" (expected {expected}, got {observed})"));
-    }
-    text
+    format!("step {} \"{}\": {}", failure.step, failure.name, failure.message)
 }
 
 fn verdict(record: &TrialRecord) -> TrialVerdict {
