@@ -3,7 +3,13 @@
 //! Paths inside are neutral: software that wants to know whether it is being graded, and by what, learns nothing from
 //! where it stands.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
@@ -27,11 +33,17 @@ const TERMINATE_WITHIN: Duration = Duration::from_secs(5);
 /// [`Launcher`] over the factory's sandboxes.
 pub(crate) struct SandboxLauncher {
     factory: Arc<Factory>,
+    /// Why this machine could not start the subject, the first time. Never about a scenario's own commands: it is told.
+    unable: OnceLock<String>,
 }
 
 impl SandboxLauncher {
     pub(crate) fn new(factory: Arc<Factory>) -> Self {
-        Self { factory }
+        Self { factory, unable: OnceLock::new() }
+    }
+
+    pub(crate) fn unable(&self) -> Option<&str> {
+        self.unable.get().map(String::as_str)
     }
 
     async fn sandbox(
@@ -51,6 +63,23 @@ impl SandboxLauncher {
             ..Spec::default()
         };
         self.factory.sandboxes.create(spec).await.map_err(|error| machine(program, &error))
+    }
+
+    async fn start(&self, request: LaunchRequest) -> Result<Box<dyn Running>, LaunchError> {
+        let program = program_of(&request.argv);
+        let root = (request.root.as_path(), Access::ReadOnly);
+        let sandbox = self.sandbox(root, &request.data_dir, &request.egress, &program).await?;
+        let (root, data) = (request.root.to_string_lossy(), request.data_dir.to_string_lossy());
+        let inside = Inside { root: &root, data: &data };
+        let command = inside.command(&request.argv, &request.env);
+        let mut process = sandbox.spawn(&command).await.map_err(|error| refused(&program, &error))?;
+        let address = sandbox.expose(request.port).await.map_err(|error| machine(&program, &error))?;
+        process.stdin = None;
+        for output in [process.stdout.take(), process.stderr.take()].into_iter().flatten() {
+            tokio::spawn(append_to_log(output, request.log.clone()));
+        }
+        let base_url = Url::parse(&format!("http://{address}/")).expect("an address makes a URL");
+        Ok(Box::new(InSandbox { sandbox: Some(sandbox), process, base_url }))
     }
 }
 
@@ -93,20 +122,11 @@ impl Inside<'_> {
 #[async_trait]
 impl Launcher for SandboxLauncher {
     async fn launch(&self, request: LaunchRequest) -> Result<Box<dyn Running>, LaunchError> {
-        let program = program_of(&request.argv);
-        let root = (request.root.as_path(), Access::ReadOnly);
-        let sandbox = self.sandbox(root, &request.data_dir, &request.egress, &program).await?;
-        let (root, data) = (request.root.to_string_lossy(), request.data_dir.to_string_lossy());
-        let inside = Inside { root: &root, data: &data };
-        let command = inside.command(&request.argv, &request.env);
-        let mut process = sandbox.spawn(&command).await.map_err(|error| refused(&program, &error))?;
-        let address = sandbox.expose(request.port).await.map_err(|error| machine(&program, &error))?;
-        process.stdin = None;
-        for output in [process.stdout.take(), process.stderr.take()].into_iter().flatten() {
-            tokio::spawn(append_to_log(output, request.log.clone()));
+        let launched = self.start(request).await;
+        if let Err(error @ LaunchError::Machine { .. }) = &launched {
+            self.unable.get_or_init(|| error.to_string());
         }
-        let base_url = Url::parse(&format!("http://{address}/")).expect("an address makes a URL");
-        Ok(Box::new(InSandbox { sandbox: Some(sandbox), process, base_url }))
+        launched
     }
 
     async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError> {

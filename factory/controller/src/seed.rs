@@ -256,9 +256,8 @@ fn agent_setting(
             "set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OLLAMA_BASE_URL, or pass --agent 'command …'";
         return Err(Error::NoModel(Box::new(error.hint(hint))));
     };
-    let path = repository.join(script);
-    twins::script::check(&path)?;
-    Ok(AgentSetting::Script { path, model, profile })
+    twins::script::check(&shown_from_here(repository).join(script))?;
+    Ok(AgentSetting::Script { path: repository.join(script), model, profile })
 }
 
 impl Compiled {
@@ -317,10 +316,12 @@ impl Compiled {
     /// What of the repository the builder must not find in its tree, besides what no builder ever gets.
     fn exclude(&self) -> Exclude {
         let mut hidden: Vec<PathBuf> = vec![self.repository.join(&self.spec.holdout)];
-        if let AgentSetting::Script { path, .. } = &self.agent {
-            // A script's folder holds what it writes; a folder named `specs` holds everybody's specs.
+        // Whoever builds: a script and its folder hold the finished work.
+        if let Some(script) = &self.spec.agent.script {
+            let path = self.repository.join(script);
+            // A folder named `specs` holds everybody's specs.
             let folder = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name != "specs"));
-            hidden.push(folder.unwrap_or(path).to_owned());
+            hidden.push(folder.unwrap_or(&path).to_owned());
         }
         let subject = self.repository.join(&self.spec.subject);
         let subject = subject.canonicalize().unwrap_or(subject);

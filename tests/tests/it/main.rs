@@ -1,5 +1,6 @@
 //! End-to-end tests and project rules, in one binary: linking is dear.
 
+mod around;
 mod checkout;
 mod crashes;
 mod dashboards;

@@ -96,6 +96,10 @@ pub(super) async fn grade(job: &Job) -> Result<Done, Failure> {
     ran.map_err(failure)?;
     let mine = super::gate::graded(job).await.into_iter().filter(|trial| trial.suite == suite && trial.fresh == fresh);
     let score = gate::score(&job.seed.spec.satisfaction, &mine.collect::<Vec<_>>(), suite);
+    if let Some(reason) = launcher.unable().filter(|_| score.trials == 0) {
+        // Another build could not change that, and would cost.
+        return Err(Failure { spent, ..Failure::transient(format!("no trial could be run: {reason}")) });
+    }
     let output = json!({ "all": score.satisfied == score.trials, "score": score });
     let event = SuiteScored { action: job.action.id.clone(), suite, iteration: job.iteration().await, tree, score };
     job.journal.record(event).await?;
