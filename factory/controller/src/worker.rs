@@ -225,7 +225,9 @@ async fn act(job: Job, started: bool) -> Result<(), Error> {
         Err(perform::Failure { error: Some(error), .. }) => return Err(*error),
         Err(failure) => {
             let outcome = Outcome::Failed { class: failure.class, message: failure.message };
-            (outcome, perform::spent_by_models(&job).await)
+            let mut spent = perform::spent_by_models(&job).await;
+            spent += failure.spent;
+            (outcome, spent)
         }
     };
     job.journal.record(ActionFinished { action: job.action.id.clone(), outcome, spent, at: now() }).await

@@ -46,13 +46,15 @@ pub(crate) struct Done {
 pub(crate) struct Failure {
     pub(crate) class: FailureClass,
     pub(crate) message: String,
+    /// Besides what the action's own events tell.
+    pub(crate) spent: Spend,
     pub(crate) error: Option<Box<Error>>,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let message = error.to_string();
-        Self { class: FailureClass::Transient, message, error: Some(Box::new(error)) }
+        Self { class: FailureClass::Transient, message, spent: Spend::default(), error: Some(Box::new(error)) }
     }
 }
 
@@ -66,7 +68,7 @@ impl Failure {
     }
 
     fn of(class: FailureClass, message: impl std::fmt::Display) -> Self {
-        Self { class, message: message.to_string(), error: None }
+        Self { class, message: message.to_string(), spent: Spend::default(), error: None }
     }
 }
 
