@@ -129,7 +129,8 @@ fn ended<'a>(events: &'a [Body], session: &SessionId) -> Option<&'a SessionEnded
 
 /// Which endings the run goes on from: what a turn limit or a refusal left is graded like any other tree.
 fn worked(ended: &SessionEnded) -> Result<Worked, Failure> {
-    let failed = |class, message: &str| Failure { class, message: message.to_owned(), spent: Spend::default(), error: None };
+    let failed =
+        |class, message: &str| Failure { class, message: message.to_owned(), spent: Spend::default(), error: None };
     match ended.reason {
         EndReason::Completed | EndReason::TurnLimit | EndReason::Refused => {
             Ok(Worked { ended: format!("{:?}", ended.reason).to_lowercase(), spent: ended.spent })

@@ -56,7 +56,6 @@ fn a_full_disk_stops_a_run_that_goes_on_when_there_is_space() {
     let full = factory(&["run", SPEC, "--agent", hog, "--json"]);
     eprintln!("{} {}", full.status, full.err);
     eprintln!("{}", full.out.lines().last().unwrap_or_default());
-    let _: Value = Value::Null;
 }
 
 #[expect(clippy::print_stderr, reason = "a test that checks less must say so")]
