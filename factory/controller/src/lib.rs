@@ -51,8 +51,6 @@ pub enum Error {
     Append(#[from] store::AppendError),
     #[error("stream `{0}` does not start with `run.created`: it is not a run")]
     NotARun(RunId),
-    #[error("the lease of {0} was lost; another worker has the run")]
-    LeaseLost(RunId),
     #[error("{0} is finished, or another worker has it; see `factory runs`")]
     NotClaimable(RunId),
     #[error("{0} has not finished and has nothing to do: this is a bug of the flow engine")]

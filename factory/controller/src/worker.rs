@@ -7,13 +7,16 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use model::{
-    event::run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
+    event::{
+        StreamId,
+        run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
+    },
     flow::NodeKind,
     id::{ActionId, RunId},
-    run::{Progress, Status},
+    run::{Progress, State, Status},
 };
-use store::Lease;
-use tokio::task::JoinSet;
+use store::{Lease, LeaseError};
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span, warn};
 
@@ -44,13 +47,10 @@ pub enum End {
 /// Where the store refuses a write (the lease was lost: another worker has the run) or the seed cannot be opened.
 pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken) -> Result<End, Error> {
     let span = info_span!("run", run.id = %lease.run, epoch = lease.epoch);
-    let lost = CancellationToken::new();
-    let heartbeat = tokio::spawn(heartbeat(Arc::clone(factory), lease.clone(), lost.clone()));
     let end = tokio::select! {
-        end = walk(factory, &lease, stop.clone()) => end,
-        () = lost.cancelled() => Err(Error::LeaseLost(lease.run.clone())),
+        end = walk(factory, &lease, stop) => end,
+        lost = heartbeat(factory, &lease) => Err(lost.into()),
     };
-    heartbeat.abort();
     match &end {
         Ok(End::Finished(_)) => factory.store.finish(&lease).await?,
         Ok(End::Parked(_)) => factory.store.park(&lease).await?,
@@ -67,7 +67,7 @@ pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken
 /// # Errors
 /// Where a living worker has it.
 pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
-    let deadline = tokio::time::Instant::now() + LEASE_TTL + HEARTBEAT;
+    let deadline = Instant::now() + LEASE_TTL + HEARTBEAT;
     loop {
         if let Some(lease) = factory.store.claim_run(run, &factory.worker, LEASE_TTL).await? {
             return Ok(lease);
@@ -75,11 +75,18 @@ pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
         if evict_dead(factory, run).await? {
             continue;
         }
-        if tokio::time::Instant::now() >= deadline {
+        if Instant::now() >= deadline {
             return Err(Error::NotClaimable(run.clone()));
         }
         tokio::time::sleep(CLAIM_AGAIN).await;
     }
+}
+
+/// How a run ended, if it has.
+pub async fn finished(factory: &Factory, run: &RunId) -> Result<Option<Finished>, Error> {
+    let events = factory.store.all_events(&StreamId::run(run)).await?;
+    let state = State::replay(events.iter().map(|event| &event.body)).ok_or_else(|| Error::NotARun(run.clone()))?;
+    Ok(if let Status::Finished(finished) = state.status { Some(finished) } else { None })
 }
 
 /// True where the run's holder is dead, and the run is free now.
@@ -110,18 +117,30 @@ pub async fn answer(factory: &Factory, run: &RunId, answer: &str) -> Result<(), 
     Ok(factory.store.release(&lease).await?)
 }
 
-async fn heartbeat(factory: Arc<Factory>, lease: Lease, lost: CancellationToken) {
+/// Holds the lease; returns why that is over. A database that is away is asked again for as long as the lease may hold.
+async fn heartbeat(factory: &Factory, lease: &Lease) -> LeaseError {
+    let mut held_until = Instant::now() + LEASE_TTL;
+    let mut pause = HEARTBEAT;
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        if let Err(error) = factory.store.heartbeat(&lease, LEASE_TTL).await {
-            warn!(run.id = %lease.run, %error, "the lease is lost");
-            return lost.cancel();
+        tokio::time::sleep(pause).await;
+        let beaten = Instant::now();
+        match factory.store.heartbeat(lease, LEASE_TTL).await {
+            Ok(()) => (held_until, pause) = (beaten + LEASE_TTL, HEARTBEAT),
+            Err(LeaseError::Store(error)) if Instant::now() < held_until => {
+                warn!(run.id = %lease.run, %error, "the heartbeat failed");
+                pause = CLAIM_AGAIN;
+            }
+            Err(lost) => return lost,
         }
     }
 }
 
 async fn walk(factory: &Arc<Factory>, lease: &Lease, stop: CancellationToken) -> Result<End, Error> {
     let journal = Journal::open(&factory.store, lease).await?;
+    if let Status::Finished(finished) = journal.state().await.status {
+        // A worker died between writing the end and leaving the queue.
+        return Ok(End::Finished(finished));
+    }
     let claimed = Claimed { worker: factory.worker.clone(), epoch: lease.epoch, at: now() };
     journal.record(claimed).await?;
     let seed = Arc::new(Seed::open(&factory.home, &journal.state().await.created)?);
