@@ -46,9 +46,7 @@ impl Error {
     /// Whether another worker, or this one a little later, may get further.
     fn may_pass(&self) -> bool {
         match self {
-            Self::Store(store::Error::Database(_)) | Self::LeaseLost(_) | Self::NotClaimable(_) | Self::Lease(_) => {
-                true
-            }
+            Self::Store(store::Error::Database(_)) | Self::NotClaimable(_) | Self::Lease(_) => true,
             Self::Append(error) => matches!(
                 error,
                 store::AppendError::Fenced { .. } | store::AppendError::Store(store::Error::Database(_))
@@ -74,8 +72,6 @@ pub enum Error {
     Append(#[from] store::AppendError),
     #[error("stream `{0}` does not start with `run.created`: it is not a run")]
     NotARun(RunId),
-    #[error("the lease of {0} was lost; another worker has the run")]
-    LeaseLost(RunId),
     #[error("{0} is finished, or another worker has it; see `factory runs`")]
     NotClaimable(RunId),
     #[error("{0} has not finished and has nothing to do: this is a bug of the flow engine")]

@@ -7,14 +7,17 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use model::{
-    event::run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
+    event::{
+        StreamId,
+        run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
+    },
     flow::NodeKind,
     id::{ActionId, RunId},
-    run::{Progress, Status},
+    run::{Progress, State, Status},
     verdict::Verdict,
 };
 use store::{Lease, LeaseError};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span, warn};
 
@@ -45,16 +48,13 @@ pub enum End {
 /// Where the store refuses a write (the lease was lost: another worker has the run) or the seed cannot be opened.
 pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken) -> Result<End, Error> {
     let span = info_span!("run", run.id = %lease.run, epoch = lease.epoch);
-    let lost = CancellationToken::new();
-    let heartbeat = tokio::spawn(heartbeat(Arc::clone(factory), lease.clone(), lost.clone()));
-    let mut end = walk(factory, &lease, &stop, &lost).await;
+    let mut end = walk(factory, &lease, &stop).await;
     if let Err(error) = &end
         && !error.may_pass()
     {
         // Whoever claimed the run next would meet the same error, and pay for the way there.
         end = give_up(factory, &lease, error).await;
     }
-    heartbeat.abort();
     match &end {
         Ok(End::Finished(_)) => factory.store.finish(&lease).await?,
         Ok(End::Parked(_)) => factory.store.park(&lease).await?,
@@ -87,7 +87,7 @@ pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
     let known = factory.store.run(run).await?.ok_or_else(|| Error::NotARun(run.clone()))?;
     // A process that died between `run.created` and its place in the queue has left this to us.
     factory.store.enqueue(run, &known.workspace).await?;
-    let deadline = tokio::time::Instant::now() + LEASE_TTL + HEARTBEAT;
+    let deadline = Instant::now() + LEASE_TTL + HEARTBEAT;
     loop {
         if let Some(lease) = factory.store.claim_run(run, &factory.worker, LEASE_TTL).await? {
             return Ok(lease);
@@ -95,11 +95,18 @@ pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
         if evict_dead(factory, run).await? {
             continue;
         }
-        if tokio::time::Instant::now() >= deadline {
+        if Instant::now() >= deadline {
             return Err(Error::NotClaimable(run.clone()));
         }
         tokio::time::sleep(CLAIM_AGAIN).await;
     }
+}
+
+/// How a run ended, if it has.
+pub async fn finished(factory: &Factory, run: &RunId) -> Result<Option<Finished>, Error> {
+    let events = factory.store.all_events(&StreamId::run(run)).await?;
+    let state = State::replay(events.iter().map(|event| &event.body)).ok_or_else(|| Error::NotARun(run.clone()))?;
+    Ok(if let Status::Finished(finished) = state.status { Some(finished) } else { None })
 }
 
 /// True where the run's holder is dead, and the run is free now.
@@ -130,31 +137,29 @@ pub async fn answer(factory: &Factory, run: &RunId, answer: &str) -> Result<(), 
     Ok(factory.store.release(&lease).await?)
 }
 
-async fn heartbeat(factory: Arc<Factory>, lease: Lease, lost: CancellationToken) {
+/// Holds the lease; returns why that is over. A database that is away is asked again for as long as the lease may hold.
+async fn heartbeat(factory: &Factory, lease: &Lease) -> LeaseError {
+    let mut held_until = Instant::now() + LEASE_TTL;
+    let mut pause = HEARTBEAT;
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        match factory.store.heartbeat(&lease, LEASE_TTL).await {
-            Ok(()) => {}
-            // The database may be back in time; if it is not, the next one says that the lease has expired.
-            Err(LeaseError::Store(error)) => warn!(run.id = %lease.run, %error, "a heartbeat failed"),
-            Err(error @ LeaseError::Lost { .. }) => {
-                warn!(run.id = %lease.run, %error, "the lease is lost");
-                return lost.cancel();
+        tokio::time::sleep(pause).await;
+        let beaten = Instant::now();
+        match factory.store.heartbeat(lease, LEASE_TTL).await {
+            Ok(()) => (held_until, pause) = (beaten + LEASE_TTL, HEARTBEAT),
+            Err(LeaseError::Store(error)) if Instant::now() < held_until => {
+                warn!(run.id = %lease.run, %error, "the heartbeat failed");
+                pause = CLAIM_AGAIN;
             }
+            Err(lost) => return lost,
         }
     }
 }
 
-async fn walk(
-    factory: &Arc<Factory>,
-    lease: &Lease,
-    stop: &CancellationToken,
-    lost: &CancellationToken,
-) -> Result<End, Error> {
+async fn walk(factory: &Arc<Factory>, lease: &Lease, stop: &CancellationToken) -> Result<End, Error> {
     let mut running = JoinSet::new();
     let end = tokio::select! {
         end = perform_all(factory, lease, stop, &mut running) => end,
-        () = lost.cancelled() => Err(Error::LeaseLost(lease.run.clone())),
+        lost = heartbeat(factory, lease) => Err(lost.into()),
     };
     // Whoever claims the run next must not meet an action of ours that is still alive.
     running.shutdown().await;
@@ -168,6 +173,10 @@ async fn perform_all(
     running: &mut JoinSet<(ActionId, Result<(), Error>)>,
 ) -> Result<End, Error> {
     let journal = Journal::open(&factory.store, lease).await?;
+    if let Status::Finished(finished) = journal.state().await.status {
+        // A worker died between writing the end and leaving the queue.
+        return Ok(End::Finished(finished));
+    }
     let claimed = Claimed { worker: factory.worker.clone(), epoch: lease.epoch, at: now() };
     journal.record(claimed).await?;
     let seed = Arc::new(Seed::open(&factory.home, &journal.state().await.created)?);

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use anyhow::Context as _;
 use clap::Args;
 use controller::{
     Factory,
@@ -151,12 +152,15 @@ async fn show(factory: Arc<Factory>, run: &RunId, show: &Show) -> anyhow::Result
         Ok(end) => terminal.summary(&factory, run, end).await?,
         Err(_) => exit::INFRASTRUCTURE,
     };
-    end?;
+    end.with_context(|| format!("{run} was let go; go on with `factory resume {run}`"))?;
     wiring::close(factory).await;
     Ok(status)
 }
 
 async fn drive(factory: Arc<Factory>, run: RunId, stop: CancellationToken) -> Result<End, controller::Error> {
+    if let Some(finished) = worker::finished(&factory, &run).await? {
+        return Ok(End::Finished(finished));
+    }
     let lease = worker::claim(&factory, &run).await?;
     Box::pin(worker::drive(&factory, lease, stop)).await
 }
