@@ -23,14 +23,14 @@ use model::{
     hash::Digest,
     id::SessionId,
 };
-use sandbox::{Access, Changes, ExportLimits, Mount, Sandbox, Spec, Tree};
+use sandbox::{Access, Changes, ExportLimits, Mount, Refusal, Sandbox, Spec, Tree};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Done, Failure, Job};
 use crate::{
     leak::LeakScanner,
-    model_hub,
+    model_hub, repo,
     runner::SandboxRunner,
     seed::{AgentSetting, builder_exclude},
     task::{self, TASK_DIR},
@@ -88,7 +88,7 @@ async fn check_for_leaks(job: &Job, task: &str, place: &Workspace) -> Result<(),
     let scanner = job.scanner();
     let mut surfaces = vec![("task".to_owned(), scanner.scan(task))];
     for path in place.base.entries.keys() {
-        let bytes = fs::read(place.tree.join(path)).unwrap_or_default();
+        let bytes = fs::read(place.source.join(path)).unwrap_or_default();
         surfaces.push((path.clone(), scanner.scan(&String::from_utf8_lossy(&bytes))));
     }
     let leaks: Vec<_> = surfaces.into_iter().filter(|(_, held)| !held.is_empty()).collect();
@@ -106,6 +106,8 @@ async fn check_for_leaks(job: &Job, task: &str, place: &Workspace) -> Result<(),
 /// A tree on the host that a sandbox sees as `/workspace`.
 struct Workspace {
     tree: PathBuf,
+    /// Where `base` was copied from. No builder has written there, so it may be read by path.
+    source: PathBuf,
     /// What the builder started from.
     base: Tree,
     /// Whether an earlier worker has hydrated it.
@@ -139,13 +141,14 @@ impl Workspace {
             job.journal.record(hydrated).await?;
             fs::write(&ready, b"").map_err(io)?;
         }
-        Ok(Self { tree, base, resumed })
+        Ok(Self { tree, source, base, resumed })
     }
 
     fn write_task(&self, job: &Job, task: &str) -> Result<(), Failure> {
         let folder = self.tree.join(TASK_DIR);
         let write = || -> std::io::Result<()> {
-            fs::create_dir_all(folder.join("scenarios"))?;
+            make_anew(&folder)?;
+            fs::create_dir(folder.join("scenarios"))?;
             fs::write(folder.join("TASK.md"), task)?;
             fs::copy(job.dir().spec(), folder.join("spec.md"))?;
             for scenario in fs::read_dir(job.dir().scenarios())? {
@@ -170,6 +173,20 @@ impl Workspace {
     fn environment(&self, job: &Job, runner: Arc<SandboxRunner>) -> Result<Arc<LocalEnvironment>, Failure> {
         let env = [("PATH".to_owned(), job.factory.path.clone())];
         LocalEnvironment::new(&self.tree, HOME, env, runner).map(Arc::new).map_err(Failure::transient)
+    }
+}
+
+/// An interrupted builder may have put anything here, a link to a folder of the host too: nothing of it is written
+/// through.
+fn make_anew(folder: &Path) -> std::io::Result<()> {
+    let removed = match fs::symlink_metadata(folder) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(folder),
+        Ok(_) => fs::remove_file(folder),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => fs::create_dir(folder),
     }
 }
 
@@ -259,19 +276,37 @@ async fn command_works(
 async fn export(job: &Job, place: &Workspace) -> Result<Digest, Failure> {
     let limits = ExportLimits { exclude: builder_exclude(), ..ExportLimits::default() };
     let changes = sandbox::export(&place.tree, &place.base, &limits).map_err(Failure::transient)?;
+    let changes = refuse(changes, &job.seed.judging);
     let staging = job.dir().path().join("trees").join(format!("staging-{}", Uuid::now_v7()));
     let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", staging.display()));
-    let source = match job.built_tree().await {
-        Ok(digest) => job.dir().tree(digest),
-        Err(_) => job.dir().seed(),
-    };
     fs::create_dir_all(job.dir().path().join("trees")).map_err(io)?;
-    sandbox::hydrate(&source, &staging, &builder_exclude()).map_err(Failure::transient)?;
+    sandbox::hydrate(&place.source, &staging, &builder_exclude()).map_err(Failure::transient)?;
     changes.apply(&staging).map_err(Failure::transient)?;
     let tree = digest_of(&Tree::scan(&staging, &builder_exclude()).map_err(Failure::transient)?);
     keep(&staging, &job.dir().tree(tree)).map_err(io)?;
     job.journal.record(exported(job, place, changes, tree)).await?;
     Ok(tree)
+}
+
+/// Takes out what git would not store, and what a builder is judged by: a person who merges the branch must not get
+/// weaker scenarios with it.
+fn refuse(mut changes: Changes, judging: &[String]) -> Changes {
+    let judges = |path: &str| judging.iter().any(|kept| Path::new(path).starts_with(kept));
+    let mut refused = Vec::new();
+    let mut allowed = |path: &str| {
+        let reason = match path {
+            _ if judges(path) => "the software is judged by it; only a person changes it",
+            _ if !repo::takes(path) => "git does not take this name",
+            _ => return true,
+        };
+        refused.push(Refusal { path: path.to_owned(), reason: reason.to_owned() });
+        false
+    };
+    changes.added.retain(|change| allowed(&change.path));
+    changes.modified.retain(|change| allowed(&change.path));
+    changes.deleted.retain(|path| allowed(path));
+    changes.refused.extend(refused);
+    changes
 }
 
 /// The same tree may stand there already: from an earlier iteration, or from before a crash.
@@ -316,5 +351,51 @@ impl agents::Journal for AgentJournal<'_> {
             self.job.journal.record_by_agent("builder", body).await
         };
         recorded.await.map_err(|error| agents::JournalError(Box::new(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_judges_a_builder_and_what_git_refuses_does_not_leave_its_workspace() {
+        let workspace = tempfile::tempdir().expect("temp");
+        let write = |path: &str| {
+            let path = workspace.path().join(path);
+            fs::create_dir_all(path.parent().expect("below")).expect("mkdir");
+            fs::write(path, "seed").expect("write");
+        };
+        ["app.py", "harness.yaml", "scenarios/pays.yaml"].into_iter().for_each(write);
+        let base = Tree::scan(workspace.path(), &builder_exclude()).expect("scan");
+        fs::remove_file(workspace.path().join("harness.yaml")).expect("remove");
+        std::os::unix::fs::symlink("app.py", workspace.path().join("harness.yaml")).expect("link");
+        fs::remove_file(workspace.path().join("scenarios/pays.yaml")).expect("remove");
+        ["scenarios/easy.yaml", "scenarios.md", ".GIT/config", "sub/git~1/config", "new.py"]
+            .into_iter()
+            .for_each(write);
+
+        let changes = sandbox::export(workspace.path(), &base, &ExportLimits::default()).expect("export");
+        let changes = refuse(changes, &["harness.yaml".to_owned(), "scenarios".to_owned()]);
+        let added: Vec<_> = changes.added.iter().map(|change| change.path.as_str()).collect();
+        assert_eq!(added, ["new.py", "scenarios.md"]);
+        assert_eq!((changes.modified.len(), changes.deleted.len()), (0, 0));
+        let refused: Vec<_> = changes.refused.iter().map(|refusal| refusal.path.as_str()).collect();
+        let expected =
+            [".GIT/config", "scenarios/easy.yaml", "sub/git~1/config", "harness.yaml", "scenarios/pays.yaml"];
+        assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn a_task_is_never_written_through_a_link_that_a_builder_left() {
+        let place = tempfile::tempdir().expect("temp");
+        let (host, task) = (place.path().join("host"), place.path().join("task"));
+        fs::create_dir(&host).expect("mkdir");
+        fs::write(host.join("kept"), "x").expect("write");
+        std::os::unix::fs::symlink(&host, &task).expect("link");
+        make_anew(&task).expect("made");
+        assert!(fs::symlink_metadata(&task).expect("there").is_dir());
+        make_anew(&task).expect("made again");
+        assert!(host.join("kept").exists(), "what the link named stays");
     }
 }
