@@ -8,7 +8,7 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use harness::{Kind, LintContext, Scenario, SubjectConfig, Suite};
@@ -117,6 +117,11 @@ pub struct Seed {
     pub(crate) secrets: Vec<Secret>,
     /// Everything the builder may read, for the leak scanner.
     pub(crate) public: Vec<String>,
+    /// Paths of the tree that say what the software must do; a builder may read them, not change them.
+    pub(crate) judging: Vec<String>,
+    /// Held by the one suite that is graded. Sandboxes share the kernel and the files of `/usr`, and a lock on one of
+    /// those is a signal: a subject that sees a holdout must not live beside one whose failures are told.
+    pub(crate) grading: tokio::sync::Mutex<()>,
 }
 
 /// A spec that is sound, not started yet.
@@ -394,7 +399,23 @@ impl Seed {
         let secrets = secrets(&holdout);
         let public = public(&spec_source, &visible, &holdout, &dir);
         let (settings, created_at) = (stored.settings, created.created_at);
-        Ok(Self { spec, visible, holdout, subject, settings, digest, created_at, dir, tree, secrets, public })
+        let judging = judging(&spec, &created.spec.path);
+        let grading = tokio::sync::Mutex::default();
+        Ok(Self {
+            spec,
+            visible,
+            holdout,
+            subject,
+            settings,
+            digest,
+            created_at,
+            dir,
+            tree,
+            secrets,
+            public,
+            judging,
+            grading,
+        })
     }
 
     /// What a holdout is called in the run's own stream.
@@ -408,6 +429,16 @@ impl Seed {
         let position = self.secrets.iter().position(|secret| secret.alias == alias)?;
         self.holdout.scenarios.get(position).map(AsRef::as_ref)
     }
+}
+
+/// `harness.yaml`, and what the spec names, relative to the subject's folder.
+fn judging(spec: &Spec, spec_path: &str) -> Vec<String> {
+    let plain =
+        |path: &str| -> PathBuf { Path::new(path).components().filter(|part| *part != Component::CurDir).collect() };
+    let subject = plain(&spec.subject);
+    let named = [spec_path, &spec.scenarios, &spec.holdout].into_iter().map(plain);
+    let inside = named.filter_map(|path| path.strip_prefix(&subject).ok().map(|path| path.display().to_string()));
+    std::iter::once("harness.yaml".to_owned()).chain(inside.filter(|path| !path.is_empty())).collect()
 }
 
 fn secrets(holdout: &Suite) -> Vec<Secret> {

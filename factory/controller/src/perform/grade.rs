@@ -21,6 +21,7 @@ use model::{
     verdict::Suite,
 };
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::{Done, Failure, Job, done, on_disk};
 use crate::{Error, gate, launcher::SandboxLauncher, model_hub};
@@ -78,16 +79,16 @@ fn told_name(job: &Job, suite: Suite, scenario: &str) -> String {
 pub(super) async fn grade(job: &Job) -> Result<Done, Failure> {
     let suite: Suite = serde_json::from_value(job.action.input["suite"].clone())
         .map_err(|_| Failure::permanent("a harness node needs `with: { suite: visible | holdout | controls }`"))?;
+    let _alone = job.seed.grading.lock().await;
     let tree = job.built_tree().await?;
     let fresh = job.action.input["fresh"] == true;
     let recorder = Recorder { job, suite, first: if fresh { job.seed.spec.satisfaction.trials } else { 0 } };
-    let plan = plan(job, &recorder, tree, fresh).await?;
+    let copy = copy_of(job, tree).await?;
+    let plan = plan(job, &recorder, tree, root_of(&copy), fresh).await?;
     let launcher = SandboxLauncher::new(Arc::clone(&job.factory));
     let hub = model_hub::open(job).await?;
-    let copy = plan.root.clone();
     let ran = harness::run(plan, &launcher, hub.as_ref().map(model_hub::ModelHub::ask), &recorder).await;
-    // The tree itself is kept; what a build has made of its copy is not.
-    fs::remove_dir_all(&copy).ok();
+    drop(copy);
     let mut spent = Spend::default();
     if let Some(hub) = hub {
         spent = hub.judged();
@@ -117,7 +118,7 @@ fn failure(error: harness::RunError) -> Failure {
     }
 }
 
-async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, fresh: bool) -> Result<Plan, Failure> {
+async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, root: PathBuf, fresh: bool) -> Result<Plan, Failure> {
     let satisfaction = job.seed.spec.satisfaction;
     Ok(Plan {
         suite: match recorder.suite {
@@ -125,7 +126,7 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, fresh: bool) -> 
             Suite::Holdout => job.seed.holdout.clone(),
         },
         subject: job.seed.subject.clone(),
-        root: copy_of(job, tree).await?,
+        root,
         trials: if fresh { satisfaction.stability_trials } else { satisfaction.trials },
         seed: trial_seed(job, tree, fresh),
         jobs: job.factory.jobs,
@@ -135,17 +136,21 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, fresh: bool) -> 
     })
 }
 
-/// A copy of its own for each grading: a build writes into it, and the tree must stay as it was.
-async fn copy_of(job: &Job, tree: Digest) -> Result<PathBuf, Failure> {
-    let (tree, copy) = (job.dir().tree(tree), job.dir().trials(&job.action.id));
-    let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", copy.display()));
-    if copy.exists() {
-        fs::remove_dir_all(&copy).map_err(io)?;
-    }
-    fs::create_dir_all(copy.parent().expect("it lies in the run's folder")).map_err(io)?;
-    let target = copy.clone();
-    on_disk(move || sandbox::hydrate(&tree, &target, &sandbox::Exclude::nothing())).await?;
-    Ok(copy)
+/// A copy of its own for each grading: a build writes into it, and the tree must stay as it was. Its name is random,
+/// since a subject reads the host's path in its `/proc/self/mountinfo`: it must not tell which suite is running.
+async fn copy_of(job: &Job, tree: Digest) -> Result<TempDir, Failure> {
+    let trials = job.dir().trials();
+    let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", trials.display()));
+    fs::create_dir_all(&trials).map_err(io)?;
+    let folder = tempfile::tempdir_in(&trials).map_err(io)?;
+    let (tree, root) = (job.dir().tree(tree), root_of(&folder));
+    on_disk(move || sandbox::hydrate(&tree, &root, &sandbox::Exclude::nothing())).await?;
+    Ok(folder)
+}
+
+/// One level down: the sandbox's user must be able to enter it, and nobody may enter the folder around it.
+fn root_of(copy: &TempDir) -> PathBuf {
+    copy.path().join("tree")
 }
 
 /// Other trees and fresh trials see other values: nobody can learn them from the trials before.

@@ -15,11 +15,11 @@ use model::{
     event::run::{TreeExported, TreeHydrated},
     hash::Digest,
 };
-use sandbox::{Access, Changes, ExportLimits, Mount, Sandbox, Spec, Tree};
+use sandbox::{Access, Changes, ExportLimits, Mount, Refusal, Sandbox, Spec, Tree};
 use uuid::Uuid;
 
 use super::{Failure, Job, on_disk};
-use crate::{runner::SandboxRunner, seed::builder_exclude, task::TASK_DIR};
+use crate::{repo, runner::SandboxRunner, seed::builder_exclude, task::TASK_DIR};
 
 const HOME: &str = "/workspace";
 
@@ -137,10 +137,10 @@ impl Workspace {
         let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", trees.display()));
         fs::create_dir_all(&trees).map_err(io)?;
         let (workspace, base, source) = (self.tree.clone(), self.base.clone(), self.source.clone());
-        let target = staging.clone();
+        let (target, judging) = (staging.clone(), job.seed.judging.clone());
         let (changes, tree) = on_disk(move || {
             let limits = ExportLimits { exclude: builder_exclude(), ..ExportLimits::default() };
-            let changes = sandbox::export(&workspace, &base, &limits)?;
+            let changes = refuse(sandbox::export(&workspace, &base, &limits)?, &judging);
             sandbox::hydrate(&source, &target, &builder_exclude())?;
             changes.apply(&target)?;
             Ok((changes, Tree::scan(&target, &builder_exclude())?))
@@ -169,6 +169,27 @@ impl Workspace {
     }
 }
 
+/// Takes out what git would not store, and what a builder is judged by: a person who merges the branch must not get
+/// weaker scenarios with it.
+fn refuse(mut changes: Changes, judging: &[String]) -> Changes {
+    let judges = |path: &str| judging.iter().any(|kept| Path::new(path).starts_with(kept));
+    let mut refused = Vec::new();
+    let mut allowed = |path: &str| {
+        let reason = match path {
+            _ if judges(path) => "the software is judged by it; only a person changes it",
+            _ if !repo::takes(path) => "git does not take this name",
+            _ => return true,
+        };
+        refused.push(Refusal { path: path.to_owned(), reason: reason.to_owned() });
+        false
+    };
+    changes.added.retain(|change| allowed(&change.path));
+    changes.modified.retain(|change| allowed(&change.path));
+    changes.deleted.retain(|path| allowed(path));
+    changes.refused.extend(refused);
+    changes
+}
+
 /// The same tree may stand there already: from an earlier iteration, or from before a crash.
 fn keep(staging: &Path, place: &Path) -> std::io::Result<()> {
     if place.exists() { fs::remove_dir_all(staging) } else { fs::rename(staging, place) }
@@ -176,4 +197,37 @@ fn keep(staging: &Path, place: &Path) -> std::io::Result<()> {
 
 fn digest_of(tree: &Tree) -> Digest {
     tree.digest().parse().expect("a tree's digest is written as `b3:` and 64 digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_judges_a_builder_and_what_git_refuses_does_not_leave_its_workspace() {
+        let workspace = tempfile::tempdir().expect("temp");
+        let write = |path: &str| {
+            let path = workspace.path().join(path);
+            fs::create_dir_all(path.parent().expect("below")).expect("mkdir");
+            fs::write(path, "seed").expect("write");
+        };
+        ["app.py", "harness.yaml", "scenarios/pays.yaml"].into_iter().for_each(write);
+        let base = Tree::scan(workspace.path(), &builder_exclude()).expect("scan");
+        fs::remove_file(workspace.path().join("harness.yaml")).expect("remove");
+        std::os::unix::fs::symlink("app.py", workspace.path().join("harness.yaml")).expect("link");
+        fs::remove_file(workspace.path().join("scenarios/pays.yaml")).expect("remove");
+        ["scenarios/easy.yaml", "scenarios.md", ".GIT/config", "sub/git~1/config", "new.py"]
+            .into_iter()
+            .for_each(write);
+
+        let changes = sandbox::export(workspace.path(), &base, &ExportLimits::default()).expect("export");
+        let changes = refuse(changes, &["harness.yaml".to_owned(), "scenarios".to_owned()]);
+        let added: Vec<_> = changes.added.iter().map(|change| change.path.as_str()).collect();
+        assert_eq!(added, ["new.py", "scenarios.md"]);
+        assert_eq!((changes.modified.len(), changes.deleted.len()), (0, 0));
+        let refused: Vec<_> = changes.refused.iter().map(|refusal| refusal.path.as_str()).collect();
+        let expected =
+            [".GIT/config", "scenarios/easy.yaml", "sub/git~1/config", "harness.yaml", "scenarios/pays.yaml"];
+        assert_eq!(refused, expected);
+    }
 }
