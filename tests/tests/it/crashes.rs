@@ -11,13 +11,21 @@ use model::{
     id::RunId,
 };
 
-/// A verdict that needs few trials, so that many kills stay cheap.
+/// A verdict that needs few trials, so that many kills stay cheap; and a script whose calls all may be made again, since a
+/// script does not look after an interrupted edit as a model would.
 fn small() -> Workplace {
     let place = Workplace::init();
     let spec = place.read("specs/greeting.md");
     let spec = spec.replace("target: 0.7 ", "target: 0.3 ").replace("  trials: 5 ", "  trials: 2 ");
     place.write("specs/greeting.md", &spec.replace("stability_trials: 2 ", "stability_trials: 1 "));
-    place.commit("fewer trials");
+    let mended =
+        place.read("specs/greeting/app/app.py").replace("len(name) >= NAME_CHARS_MAX", "len(name) > NAME_CHARS_MAX");
+    place.write("specs/greeting/app/mended.py", &mended);
+    let script = place.read("specs/greeting/script.yaml");
+    let edit = script.lines().find(|line| line.contains("edit_file:")).expect("the script edits");
+    let write = "      - write_file: { path: app.py, content: { file: app/mended.py } }";
+    place.write("specs/greeting/script.yaml", &script.replace(edit, write));
+    place.commit("fewer trials, and a whole file instead of an edit");
     place
 }
 
@@ -105,16 +113,15 @@ fn a_run_killed_at_every_step_ends_as_it_would_have() {
     let left_alone = place.ended(&["run", "specs/greeting.md", "--seed", "7"]);
     left_alone.expect_status(0);
 
-    let killed = killed_at_each(&place, "specs/greeting.md", is_any_step);
-    let (kills, ended) = (killed.kills, killed.ended);
+    let Killed { kills, ended } = killed_at_each(&place, "specs/greeting.md", is_any_step);
     ended.expect_status(0);
     // Several steps may be one transaction, and are one moment.
     let steps = left_alone.all(|body| is_any_step(body).then_some(())).len();
     assert!(kills * 3 > steps, "only {kills} kills in {steps} steps");
     assert_eq!(ended.said("verdict"), left_alone.said("verdict"));
     assert_eq!(ended.said("audit"), "verified");
-    assert_eq!(sorted(&ended), sorted(&left_alone));
     assert_eq!(trees(&ended).last(), trees(&left_alone).last());
+    assert_eq!(sorted(&ended), sorted(&left_alone));
     assert_eq!(trials(&ended), trials(&left_alone));
     assert_nothing_is_repeated(&ended);
     place.verified();
@@ -154,7 +161,7 @@ fn the_shipped_spec_killed_at_every_action_is_satisfied() {
     place.assert_nothing_runs();
 }
 
-/// The database dies in the middle: the run ends by itself or says clearly what happened, and `resume` completes it.
+/// The database dies in the middle: it is started again, and the run that used it goes on.
 #[test]
 fn a_killed_database_loses_nothing() {
     let place = small();
@@ -162,16 +169,10 @@ fn a_killed_database_loses_nothing() {
     first.until(|event| matches!(event.body, Body::ToolCalled(_))).expect("the agent works");
     let postmaster = rustix::process::Pid::from_raw(place.postmaster().expect("a database runs")).expect("a pid");
     rustix::process::kill_process(postmaster, Signal::KILL).expect("it is this home's own");
-    let first = first.end();
-    if first.status.code() != Some(0) {
-        first.expect_status(5);
-        assert!(first.stderr.contains("factory resume"), "{}", first.stderr);
-        assert!(!first.stderr.contains("another worker"), "{}", first.stderr);
-        let second = place.ended(&["resume"]);
-        second.expect_status(0);
-        assert_eq!(second.said("verdict"), "satisfied");
-        assert_nothing_is_repeated(&second);
-    }
+    let ended = first.end();
+    ended.expect_status(0);
+    assert_eq!(ended.said("verdict"), "satisfied");
+    assert_nothing_is_repeated(&ended);
     place.verified();
     place.assert_nothing_runs();
 }

@@ -107,6 +107,29 @@ async fn a_killed_server_is_recovered_by_the_next_start_with_everything_in_it() 
     assert_eq!(server_pid(&data), None);
 }
 
+/// Nobody else starts it here: its user does, and an append that met its death is written once.
+#[tokio::test]
+async fn a_killed_server_is_started_again_for_its_users() {
+    let (_folder, options) = home();
+    let provided = provide(&options).await.unwrap();
+    let data = data_of(&provided);
+    let store =
+        Store::connect(provided.access.clone(), options.data_home.clone(), provided.cluster.clone()).await.unwrap();
+    let id = new_run();
+    store.enqueue(&id, &workspace()).await.unwrap();
+    let lease = store.claim("w", std::time::Duration::from_secs(60)).await.unwrap().unwrap();
+    let mut writer = store.writer(&lease).await.unwrap();
+    writer.append(&[turn(1)]).await.unwrap();
+    let killed = server_pid(&data).unwrap();
+    kill(killed);
+    eventually("a new server runs", async || server_pid(&data).is_some_and(|pid| pid != killed)).await;
+    writer.append(&[turn(2)]).await.unwrap();
+    assert_eq!(writer.head_seq(), 2);
+    drop((writer, provided));
+    store.close().await;
+    assert_eq!(server_pid(&data), None, "who has left starts nothing");
+}
+
 #[tokio::test]
 async fn a_stale_pid_file_that_names_a_stranger_does_not_stop_a_start() {
     let (_folder, options) = home();
