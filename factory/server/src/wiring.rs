@@ -20,7 +20,8 @@ pub(crate) async fn factory(config: &Config, provider: Option<Provider>) -> anyh
     }
     sandboxes.reap()?;
     let store = store(config).await?;
-    let jobs = thread::available_parallelism().map_or(2, usize::from) * 2;
+    // Trials wait more than they compute.
+    let jobs = thread::available_parallelism().map_or(2, usize::from) * 4;
     Ok(Arc::new(Factory {
         store,
         sandboxes,
