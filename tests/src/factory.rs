@@ -363,3 +363,11 @@ impl Ended {
         self.events.iter().map(|event| &event.body).filter_map(pick).collect()
     }
 }
+
+/// An expression for each event of one kind, in order: `each!(ended, TurnReplied(reply) => reply.turn)`.
+#[macro_export]
+macro_rules! each {
+    ($ended:expr, $kind:ident($body:ident) => $value:expr) => {
+        $ended.all(|body| if let model::event::Body::$kind($body) = body { Some($value) } else { None })
+    };
+}

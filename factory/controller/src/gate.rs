@@ -49,13 +49,29 @@ pub fn is_stuck(earlier: &[Digest], failures: Digest) -> bool {
     same + 1 >= SAME_FAILURES_MAX
 }
 
-/// Judges all trials of one tree. With `fresh`, the re-run must have happened too.
-pub fn evaluate(spec: &Spec, trials: &[Graded], fresh: bool) -> Finding {
+/// Which scenarios each suite has: one of them without a valid trial is an objection, not an absence.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    pub visible: BTreeSet<String>,
+    pub holdout: BTreeSet<String>,
+}
+
+impl Planned {
+    fn of(&self, suite: Suite) -> &BTreeSet<String> {
+        match suite {
+            Suite::Visible => &self.visible,
+            Suite::Holdout => &self.holdout,
+        }
+    }
+}
+
+/// Judges all trials of one tree. With `fresh`, the re-run of every scenario must have happened too.
+pub fn evaluate(spec: &Spec, planned: &Planned, trials: &[Graded], fresh: bool) -> Finding {
     let visible = score(&spec.satisfaction, trials, Suite::Visible);
     let holdout = score(&spec.satisfaction, trials, Suite::Holdout);
     let objections = [(Suite::Visible, &visible), (Suite::Holdout, &holdout)]
         .into_iter()
-        .filter_map(|(suite, score)| objection(spec, trials, suite, score, fresh));
+        .filter_map(|(suite, score)| objection(spec, planned.of(suite), trials, suite, score, fresh));
     let objections: Vec<String> = objections.collect();
     let count = |score: &Score| Count::new(score.satisfied, score.trials);
     let (gap, interval) = stats::gap(count(&visible), count(&holdout), GAP_CONFIDENCE)
@@ -118,7 +134,14 @@ pub(crate) fn score(wanted: &Satisfaction, trials: &[Graded], suite: Suite) -> S
 }
 
 /// Why a suite does not pass; `None` where it does.
-fn objection(spec: &Spec, trials: &[Graded], suite: Suite, score: &Score, fresh: bool) -> Option<String> {
+fn objection(
+    spec: &Spec,
+    planned: &BTreeSet<String>,
+    trials: &[Graded],
+    suite: Suite,
+    score: &Score,
+    fresh: bool,
+) -> Option<String> {
     let words = suite.words();
     let count = |wanted: TrialVerdict| of_suite(trials, suite).filter(|trial| trial.verdict == wanted).count();
     let lost: Vec<&str> = cells(trials, suite)
@@ -132,8 +155,13 @@ fn objection(spec: &Spec, trials: &[Graded], suite: Suite, score: &Score, fresh:
     if count(TrialVerdict::Unjudged) > 0 {
         return Some(format!("{words}: {} trials are unjudged", count(TrialVerdict::Unjudged)));
     }
-    if fresh && !of_suite(trials, suite).any(|trial| trial.fresh && trial.verdict != TrialVerdict::Infra) {
-        return Some(format!("{words}: no fresh trial"));
+    let untried = without_valid_trial(planned, of_suite(trials, suite));
+    if untried > 0 {
+        return Some(format!("{words}: {untried} of {} scenarios have no valid trial", planned.len()));
+    }
+    let unrepeated = without_valid_trial(planned, of_suite(trials, suite).filter(|trial| trial.fresh));
+    if fresh && unrepeated > 0 {
+        return Some(format!("{words}: {unrepeated} of {} scenarios have no fresh trial", planned.len()));
     }
     if !lost.is_empty() {
         return Some(format!("{words}: {} of {} scenarios failed every trial", lost.len(), score.scenarios));
@@ -146,6 +174,12 @@ fn objection(spec: &Spec, trials: &[Graded], suite: Suite, score: &Score, fresh:
     let more = needed.map_or_else(String::new, |more| format!(", {more} more trials like these would settle it"));
     let (satisfied, trials, bound) = (score.satisfied, score.trials, score.lower_bound);
     Some(format!("{words}: {satisfied} of {trials} trials, lower bound {bound:.3} is below {target:.2}{more}"))
+}
+
+fn without_valid_trial<'a>(planned: &BTreeSet<String>, trials: impl Iterator<Item = &'a Graded>) -> usize {
+    let valid = |trial: &&Graded| matches!(trial.verdict, TrialVerdict::Satisfied | TrialVerdict::Unsatisfied);
+    let tried: BTreeSet<&str> = trials.filter(valid).map(|trial| trial.scenario.as_str()).collect();
+    planned.iter().filter(|scenario| !tried.contains(scenario.as_str())).count()
 }
 
 fn evidence(spec: &Spec, trials: &[Graded]) -> Vec<RequirementEvidence> {
@@ -197,6 +231,20 @@ mod tests {
             .collect()
     }
 
+    /// The gate's finding, with every scenario planned that a trial names.
+    fn evaluate(spec: &Spec, trials: &[Graded], fresh: bool) -> Finding {
+        let names = |suite| of_suite(trials, suite).map(|trial| trial.scenario.clone()).collect();
+        let planned = Planned { visible: names(Suite::Visible), holdout: names(Suite::Holdout) };
+        super::evaluate(spec, &planned, trials, fresh)
+    }
+
+    #[test]
+    fn a_scenario_without_a_valid_trial_is_an_objection() {
+        let mut trials = all_pass();
+        trials.push(graded(Suite::Holdout, 11, TrialVerdict::Infra));
+        assert_eq!(evaluate(&spec(), &trials, false).reason, "holdout: 1 of 11 scenarios have no valid trial");
+    }
+
     #[test]
     fn twenty_of_twenty_in_both_suites_shows_a_target_of_080() {
         let finding = evaluate(&spec(), &all_pass(), false);
@@ -239,6 +287,9 @@ mod tests {
         let mut trials = all_pass();
         assert!(!evaluate(&spec(), &trials, true).satisfied);
         trials.iter_mut().step_by(7).for_each(|trial| trial.fresh = true);
+        assert!(!evaluate(&spec(), &trials, true).satisfied, "some scenarios were not tried afresh");
+        trials.iter_mut().step_by(2).for_each(|trial| trial.fresh = true);
+        trials.iter_mut().skip(1).step_by(2).for_each(|trial| trial.fresh = true);
         assert!(evaluate(&spec(), &trials, true).satisfied);
     }
 

@@ -7,7 +7,7 @@
 //!            sealed/          holdouts, as they were; readable by the factory's own user only
 //!            work/<action>/   workspaces of builders
 //!            trees/<digest>/  what builders left
-//!            trials/          logs and data of trials
+//!            trials/<random>/ copies of trees while they are graded
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -54,7 +54,8 @@ impl RunDir {
         self.0.join("trees").join(digest.short())
     }
 
-    pub fn trials(&self, action: &ActionId) -> PathBuf {
-        self.0.join("trials").join(action.as_str().replace('/', "-"))
+    /// Takes no action: what lies here is seen by subjects, and must not say what they are tested for.
+    pub fn trials(&self) -> PathBuf {
+        self.0.join("trials")
     }
 }

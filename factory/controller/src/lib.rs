@@ -42,6 +42,27 @@ pub struct Factory {
     pub worker: String,
 }
 
+impl Error {
+    /// Whether another worker, or this one a little later, may get further.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(store::Error::Database(_)) | Self::NotClaimable(_) | Self::Lease(_) => true,
+            Self::Append(error) => matches!(
+                error,
+                store::AppendError::Fenced { .. } | store::AppendError::Store(store::Error::Database(_))
+            ),
+            Self::Seed(error) => matches!(error, seed::Error::Io { .. } | seed::Error::Store(_)),
+            Self::Store(store::Error::Unreadable { .. })
+            | Self::NotARun(_)
+            | Self::NothingToDo(_)
+            | Self::Performer(_)
+            | Self::Unreadable { .. }
+            | Self::NoQuestion { .. }
+            | Self::NoSuchChoice { .. } => false,
+        }
+    }
+}
+
 /// Why a run could not be driven. What the flow can handle is an outcome, not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -51,12 +72,14 @@ pub enum Error {
     Append(#[from] store::AppendError),
     #[error("stream `{0}` does not start with `run.created`: it is not a run")]
     NotARun(RunId),
-    #[error("the lease of {0} was lost; another worker has the run")]
-    LeaseLost(RunId),
     #[error("{0} is finished, or another worker has it; see `factory runs`")]
     NotClaimable(RunId),
     #[error("{0} has not finished and has nothing to do: this is a bug of the flow engine")]
     NothingToDo(RunId),
+    #[error(
+        "the record of {scenario} #{trial} cannot be read: it is from another version of the factory; start a new run"
+    )]
+    Unreadable { scenario: String, trial: u32 },
     #[error("a performer panicked: {0}")]
     Performer(String),
     #[error(transparent)]

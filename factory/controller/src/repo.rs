@@ -92,11 +92,21 @@ pub fn write_branch(root: &Path, wanted: &BranchCommit<'_>) -> Result<String, Er
     Ok(commit.to_string())
 }
 
+/// Whether git stores a file of this path: not one that some system reads as its own folder (`.GIT`, `git~1`).
+pub fn takes(path: &str) -> bool {
+    let added = Index::new().and_then(|mut index| index.add(&entry(path.to_owned(), FILE_MODE, Oid::ZERO_SHA1, 0)));
+    added.is_ok()
+}
+
 fn replace(repository: &Repository, index: &mut Index, wanted: &BranchCommit<'_>) -> Result<(), Error> {
     let prefix =
         if wanted.subject == "." { String::new() } else { format!("{}/", wanted.subject.trim_end_matches('/')) };
     for path in wanted.replaces {
-        index.remove_all([format!("{prefix}{path}")], None).map_err(git("remove a replaced file"))?;
+        // By its exact name: `remove_all` would read `[id].tsx` as a pattern.
+        match index.remove(Path::new(&format!("{prefix}{path}")), 0) {
+            Err(error) if error.code() != ErrorCode::NotFound => return Err(git("remove a replaced file")(error)),
+            _ => {}
+        }
     }
     for file in files_below(wanted.tree)? {
         let relative = file.strip_prefix(wanted.tree).expect("found below it").to_string_lossy().into_owned();
@@ -158,6 +168,7 @@ mod tests {
         fs::create_dir_all(dir.path().join("app")).expect("mkdir");
         fs::write(dir.path().join("app/old.py"), "old").expect("write");
         fs::write(dir.path().join("app/unseen.py"), "unseen").expect("write");
+        fs::write(dir.path().join("app/[u]*.py"), "a route, not a pattern").expect("write");
         fs::write(dir.path().join("README.md"), "readme").expect("write");
         let mut index = git.index().expect("index");
         index.add_all(["."], git2::IndexAddOption::DEFAULT, None).expect("add");
@@ -176,7 +187,7 @@ mod tests {
             branch: "factory/shop/run_1",
             base: Some(&base),
             subject: "app",
-            replaces: &["old.py".to_owned()],
+            replaces: &["old.py".to_owned(), "[u]*.py".to_owned()],
             tree: built.path(),
             message: "shop\n\nFactory-Run: run_1\n",
         };
@@ -188,6 +199,7 @@ mod tests {
         let tree = commit.tree().expect("tree");
         assert!(tree.get_path(Path::new("app/new.py")).is_ok());
         assert!(tree.get_path(Path::new("app/old.py")).is_err());
+        assert!(tree.get_path(Path::new("app/[u]*.py")).is_err(), "a name is no pattern");
         assert!(tree.get_path(Path::new("app/unseen.py")).is_ok(), "what the builder never saw stays");
         assert!(tree.get_path(Path::new("README.md")).is_ok());
         assert!(repo.path().join("app/old.py").exists());

@@ -5,14 +5,15 @@
 //! this worker or the next.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use harness::{Kind, LintContext, Scenario, SubjectConfig, Suite};
 use jiff::Timestamp;
-use located::{Diagnostics, Source};
+use located::{Diagnostics, Place, Source};
 use model::{
     event::{
         Body, Draft, StreamId,
@@ -42,6 +43,8 @@ const SEALED_MODE: u32 = 0o700;
 pub enum Error {
     #[error("{0}")]
     Wrong(#[from] Diagnostics),
+    #[error("{0}")]
+    NoModel(Box<located::Diagnostic>),
     #[error(transparent)]
     Repo(#[from] repo::Error),
     #[error("{}: {source}", path.display())]
@@ -92,7 +95,7 @@ pub struct Settings {
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum AgentSetting {
     /// The built-in agent with a provider's model.
-    Provider { provider: String, model: Option<String>, profile: Option<String> },
+    Provider { provider: String, model: Option<String> },
     /// The built-in agent; a script plays the model.
     Script { path: PathBuf, model: Option<String>, profile: Option<String> },
     /// A command inside the sandbox.
@@ -114,6 +117,11 @@ pub struct Seed {
     pub(crate) secrets: Vec<Secret>,
     /// Everything the builder may read, for the leak scanner.
     pub(crate) public: Vec<String>,
+    /// Paths of the tree that say what the software must do; a builder may read them, not change them.
+    pub(crate) judging: Vec<String>,
+    /// Held by the one suite that is graded. Sandboxes share the kernel and the files of `/usr`, and a lock on one of
+    /// those is a signal: a subject that sees a holdout must not live beside one whose failures are told.
+    pub(crate) grading: tokio::sync::Mutex<()>,
 }
 
 /// A spec that is sound, not started yet.
@@ -125,7 +133,11 @@ pub struct Compiled {
     visible: Suite,
     holdout: Suite,
     flow: Flow,
-    settings: Settings,
+    repository: PathBuf,
+    base: Option<String>,
+    agent: AgentSetting,
+    /// From the run's id where nobody asked for one.
+    seed: Option<u64>,
 }
 
 /// Reads a spec and everything it names.
@@ -142,12 +154,23 @@ pub fn compile(spec_path: &Path, overrides: &Overrides, provider: Option<&str>) 
     let shown = shown_from_here(&repository);
     let subject = SubjectConfig::load(&shown.join(&spec.subject))?;
     let (visible, holdout) = suites(&shown.join(&spec.scenarios), &shown.join(&spec.holdout), &spec, &subject)?;
+    check_whole(&source, &spec, &subject, &visible, &holdout)?;
     let agent = agent_setting(&repository, &source, &spec, overrides, provider)?;
     let flow = Flow::parse(&Source::new("factory.yaml", FACTORY_FLOW))?;
     let base = repo::head(&repository)?;
-    let settings = Settings { repository, base, agent, seed: overrides.seed.unwrap_or_default() };
-    let spec_text = source.text().to_owned();
-    Ok(Compiled { spec, spec_path: spec_path.to_owned(), spec_text, visible, holdout, flow, settings })
+    let (seed, spec_text) = (overrides.seed, source.text().to_owned());
+    Ok(Compiled {
+        spec,
+        spec_path: spec_path.to_owned(),
+        spec_text,
+        visible,
+        holdout,
+        flow,
+        repository,
+        base,
+        agent,
+        seed,
+    })
 }
 
 /// The repository as a person in the current folder would write it, so that errors name short paths.
@@ -182,6 +205,38 @@ fn suites(visible: &Path, holdout: &Path, spec: &Spec, subject: &SubjectConfig) 
     }
 }
 
+/// What only shows when spec, subject and scenarios are looked at together.
+fn check_whole(
+    source: &Source,
+    spec: &Spec,
+    subject: &SubjectConfig,
+    visible: &Suite,
+    holdout: &Suite,
+) -> Result<(), Diagnostics> {
+    let mut wrong = Diagnostics::default();
+    let place = |text: &str| source.text().find(text).map_or(Place::START, |offset| source.place_of_offset(offset));
+    let named: BTreeSet<&String> =
+        visible.scenarios.iter().chain(&holdout.scenarios).flat_map(|scenario| &scenario.requirements).collect();
+    for requirement in spec.requirements.iter().filter(|requirement| !named.contains(&requirement.id)) {
+        let error =
+            source.diagnostic(place(&format!("{}:", requirement.id)), format!("no scenario names {}", requirement.id));
+        wrong.push(
+            error.hint("add it to the `requirements` of a scenario that shows it, or it can never have evidence"),
+        );
+    }
+    let given = subject.twin_names();
+    for twin in spec.twins.iter().filter(|twin| !given.contains(twin.as_str())) {
+        let error = source.diagnostic(place("twins:"), format!("the subject is given no twin `{twin}`"));
+        wrong.push(error.hint("configure it below `twins` in the subject's harness.yaml, or take it out of the spec"));
+    }
+    if let Some(profile) = spec.agent.profile.as_ref().filter(|profile| agents::Profile::named(profile).is_none()) {
+        let known: Vec<&str> = agents::Profile::ALL.iter().map(|profile| profile.name).collect();
+        let error = source.diagnostic(place("profile:"), format!("there is no agent profile `{profile}`"));
+        wrong.push(error.hint(format!("use {}", known.join(", "))));
+    }
+    wrong.or(())
+}
+
 fn agent_setting(
     repository: &Path,
     source: &Source,
@@ -198,14 +253,13 @@ fn agent_setting(
         // The spec's model is one of the spec's profile; another provider has never heard of it.
         let speaks = profile.as_deref().unwrap_or("anthropic") == provider;
         let model = overrides.model.clone().or_else(|| model.filter(|_| speaks));
-        return Ok(AgentSetting::Provider { provider: provider.to_owned(), model, profile: None });
+        return Ok(AgentSetting::Provider { provider: provider.to_owned(), model });
     }
     let Some(script) = &spec.agent.script else {
-        let error =
-            source.diagnostic(located::Place::START, "there is no model: no key is set and the spec names no script");
+        let error = source.diagnostic(Place::START, "there is no model: no key is set and the spec names no script");
         let hint =
             "set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OLLAMA_BASE_URL, or pass --agent 'command …'";
-        return Err(Diagnostics::from(error.hint(hint)).into());
+        return Err(Error::NoModel(Box::new(error.hint(hint))));
     };
     twins::script::check(&shown_from_here(repository).join(script))?;
     Ok(AgentSetting::Script { path: repository.join(script), model, profile })
@@ -214,16 +268,15 @@ fn agent_setting(
 impl Compiled {
     /// Where the model's replies come from, in words.
     pub fn agent(&self) -> &AgentSetting {
-        &self.settings.agent
+        &self.agent
     }
 
     /// Copies the seed into the run's folder and appends `run.created`. The run is then ready to be claimed.
     pub async fn start(self, store: &Store, home: &Path) -> Result<RunId, Error> {
         let run = RunId::from_uuid(Uuid::now_v7());
-        let mut settings = self.settings.clone();
-        if settings.seed == 0 {
-            settings.seed = seed_of(&run);
-        }
+        let seed = self.seed.unwrap_or_else(|| seed_of(&run));
+        let settings =
+            Settings { repository: self.repository.clone(), base: self.base.clone(), agent: self.agent.clone(), seed };
         let dir = RunDir::new(home, &run);
         let tree = self.copy_into(&dir)?;
         let digest = seed_digest(&self.spec, &self.visible, &self.holdout, &tree);
@@ -261,21 +314,21 @@ impl Compiled {
         fs::write(dir.spec(), &self.spec_text).map_err(io(&dir.spec()))?;
         copy_suite(&self.visible, &dir.scenarios())?;
         copy_suite(&self.holdout, &dir.sealed())?;
-        let subject = self.settings.repository.join(&self.spec.subject);
+        let subject = self.repository.join(&self.spec.subject);
         Ok(sandbox::hydrate(&subject, &dir.seed(), &self.exclude())?)
     }
 
     /// What of the repository the builder must not find in its tree, besides what no builder ever gets.
     fn exclude(&self) -> Exclude {
-        let mut hidden: Vec<PathBuf> = vec![self.settings.repository.join(&self.spec.holdout)];
+        let mut hidden: Vec<PathBuf> = vec![self.repository.join(&self.spec.holdout)];
         // Whoever builds: a script and its folder hold the finished work.
         if let Some(script) = &self.spec.agent.script {
-            let path = self.settings.repository.join(script);
+            let path = self.repository.join(script);
             // A folder named `specs` holds everybody's specs.
             let folder = path.parent().filter(|folder| folder.file_name().is_some_and(|name| name != "specs"));
             hidden.push(folder.unwrap_or(&path).to_owned());
         }
-        let subject = self.settings.repository.join(&self.spec.subject);
+        let subject = self.repository.join(&self.spec.subject);
         let subject = subject.canonicalize().unwrap_or(subject);
         let inside = hidden.iter().filter_map(|path| path.strip_prefix(&subject).ok());
         let mut exclude = builder_exclude();
@@ -346,7 +399,23 @@ impl Seed {
         let secrets = secrets(&holdout);
         let public = public(&spec_source, &visible, &holdout, &dir);
         let (settings, created_at) = (stored.settings, created.created_at);
-        Ok(Self { spec, visible, holdout, subject, settings, digest, created_at, dir, tree, secrets, public })
+        let judging = judging(&spec, &created.spec.path);
+        let grading = tokio::sync::Mutex::default();
+        Ok(Self {
+            spec,
+            visible,
+            holdout,
+            subject,
+            settings,
+            digest,
+            created_at,
+            dir,
+            tree,
+            secrets,
+            public,
+            judging,
+            grading,
+        })
     }
 
     /// What a holdout is called in the run's own stream.
@@ -360,6 +429,16 @@ impl Seed {
         let position = self.secrets.iter().position(|secret| secret.alias == alias)?;
         self.holdout.scenarios.get(position).map(AsRef::as_ref)
     }
+}
+
+/// `harness.yaml`, and what the spec names, relative to the subject's folder.
+fn judging(spec: &Spec, spec_path: &str) -> Vec<String> {
+    let plain =
+        |path: &str| -> PathBuf { Path::new(path).components().filter(|part| *part != Component::CurDir).collect() };
+    let subject = plain(&spec.subject);
+    let named = [spec_path, &spec.scenarios, &spec.holdout].into_iter().map(plain);
+    let inside = named.filter_map(|path| path.strip_prefix(&subject).ok().map(|path| path.display().to_string()));
+    std::iter::once("harness.yaml".to_owned()).chain(inside.filter(|path| !path.is_empty())).collect()
 }
 
 fn secrets(holdout: &Suite) -> Vec<Secret> {

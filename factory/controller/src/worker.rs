@@ -7,13 +7,17 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use model::{
-    event::run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
+    event::{
+        StreamId,
+        run::{Action, ActionFinished, ActionStarted, Claimed, Finished, Outcome, Parked},
+    },
     flow::NodeKind,
     id::{ActionId, RunId},
-    run::{Progress, Status},
+    run::{Progress, State, Status},
+    verdict::Verdict,
 };
-use store::Lease;
-use tokio::task::JoinSet;
+use store::{Lease, LeaseError};
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span, warn};
 
@@ -44,13 +48,13 @@ pub enum End {
 /// Where the store refuses a write (the lease was lost: another worker has the run) or the seed cannot be opened.
 pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken) -> Result<End, Error> {
     let span = info_span!("run", run.id = %lease.run, epoch = lease.epoch);
-    let lost = CancellationToken::new();
-    let heartbeat = tokio::spawn(heartbeat(Arc::clone(factory), lease.clone(), lost.clone()));
-    let end = tokio::select! {
-        end = walk(factory, &lease, stop.clone()) => end,
-        () = lost.cancelled() => Err(Error::LeaseLost(lease.run.clone())),
-    };
-    heartbeat.abort();
+    let mut end = walk(factory, &lease, &stop).await;
+    if let Err(error) = &end
+        && !error.may_pass()
+    {
+        // Whoever claimed the run next would meet the same error, and pay for the way there.
+        end = give_up(factory, &lease, error).await;
+    }
     match &end {
         Ok(End::Finished(_)) => factory.store.finish(&lease).await?,
         Ok(End::Parked(_)) => factory.store.park(&lease).await?,
@@ -61,13 +65,29 @@ pub async fn drive(factory: &Arc<Factory>, lease: Lease, stop: CancellationToken
     end
 }
 
+/// Ends a run that no worker can go on with, and says why in its log.
+async fn give_up(factory: &Arc<Factory>, lease: &Lease, error: &Error) -> Result<End, Error> {
+    let journal = Journal::open(&factory.store, lease).await?;
+    let state = journal.state().await;
+    if let Status::Finished(finished) = state.status {
+        return Ok(End::Finished(finished));
+    }
+    let reason = error.to_string();
+    let finished = Finished { verdict: Verdict::Infrastructure, reason, spent: state.spent, at: now() };
+    journal.record(finished.clone()).await?;
+    Ok(End::Finished(finished))
+}
+
 /// Takes over a run, wherever it stands. A dead worker's lease is ended at once where its death can be seen from here,
 /// and is waited for elsewhere.
 ///
 /// # Errors
 /// Where a living worker has it.
 pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
-    let deadline = tokio::time::Instant::now() + LEASE_TTL + HEARTBEAT;
+    let known = factory.store.run(run).await?.ok_or_else(|| Error::NotARun(run.clone()))?;
+    // A process that died between `run.created` and its place in the queue has left this to us.
+    factory.store.enqueue(run, &known.workspace).await?;
+    let deadline = Instant::now() + LEASE_TTL + HEARTBEAT;
     loop {
         if let Some(lease) = factory.store.claim_run(run, &factory.worker, LEASE_TTL).await? {
             return Ok(lease);
@@ -75,11 +95,18 @@ pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
         if evict_dead(factory, run).await? {
             continue;
         }
-        if tokio::time::Instant::now() >= deadline {
+        if Instant::now() >= deadline {
             return Err(Error::NotClaimable(run.clone()));
         }
         tokio::time::sleep(CLAIM_AGAIN).await;
     }
+}
+
+/// How a run ended, if it has.
+pub async fn finished(factory: &Factory, run: &RunId) -> Result<Option<Finished>, Error> {
+    let events = factory.store.all_events(&StreamId::run(run)).await?;
+    let state = State::replay(events.iter().map(|event| &event.body)).ok_or_else(|| Error::NotARun(run.clone()))?;
+    Ok(if let Status::Finished(finished) = state.status { Some(finished) } else { None })
 }
 
 /// True where the run's holder is dead, and the run is free now.
@@ -110,22 +137,49 @@ pub async fn answer(factory: &Factory, run: &RunId, answer: &str) -> Result<(), 
     Ok(factory.store.release(&lease).await?)
 }
 
-async fn heartbeat(factory: Arc<Factory>, lease: Lease, lost: CancellationToken) {
+/// Holds the lease; returns why that is over. A database that is away is asked again for as long as the lease may hold.
+async fn heartbeat(factory: &Factory, lease: &Lease) -> LeaseError {
+    let mut held_until = Instant::now() + LEASE_TTL;
+    let mut pause = HEARTBEAT;
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        if let Err(error) = factory.store.heartbeat(&lease, LEASE_TTL).await {
-            warn!(run.id = %lease.run, %error, "the lease is lost");
-            return lost.cancel();
+        tokio::time::sleep(pause).await;
+        let beaten = Instant::now();
+        match factory.store.heartbeat(lease, LEASE_TTL).await {
+            Ok(()) => (held_until, pause) = (beaten + LEASE_TTL, HEARTBEAT),
+            Err(LeaseError::Store(error)) if Instant::now() < held_until => {
+                warn!(run.id = %lease.run, %error, "the heartbeat failed");
+                pause = CLAIM_AGAIN;
+            }
+            Err(lost) => return lost,
         }
     }
 }
 
-async fn walk(factory: &Arc<Factory>, lease: &Lease, stop: CancellationToken) -> Result<End, Error> {
+async fn walk(factory: &Arc<Factory>, lease: &Lease, stop: &CancellationToken) -> Result<End, Error> {
+    let mut running = JoinSet::new();
+    let end = tokio::select! {
+        end = perform_all(factory, lease, stop, &mut running) => end,
+        lost = heartbeat(factory, lease) => Err(lost.into()),
+    };
+    // Whoever claims the run next must not meet an action of ours that is still alive.
+    running.shutdown().await;
+    end
+}
+
+async fn perform_all(
+    factory: &Arc<Factory>,
+    lease: &Lease,
+    stop: &CancellationToken,
+    running: &mut JoinSet<(ActionId, Result<(), Error>)>,
+) -> Result<End, Error> {
     let journal = Journal::open(&factory.store, lease).await?;
+    if let Status::Finished(finished) = journal.state().await.status {
+        // A worker died between writing the end and leaving the queue.
+        return Ok(End::Finished(finished));
+    }
     let claimed = Claimed { worker: factory.worker.clone(), epoch: lease.epoch, at: now() };
     journal.record(claimed).await?;
     let seed = Arc::new(Seed::open(&factory.home, &journal.state().await.created)?);
-    let mut running: JoinSet<(ActionId, Result<(), Error>)> = JoinSet::new();
     let mut busy = BTreeSet::new();
     loop {
         let state = journal.state().await;
@@ -178,7 +232,12 @@ async fn act(job: Job, started: bool) -> Result<(), Error> {
         Ok(done) => (Outcome::Succeeded { output: done.output }, done.spent),
         // The write was refused or the store is gone: there is nothing to record it in.
         Err(perform::Failure { error: Some(error), .. }) => return Err(*error),
-        Err(failure) => (Outcome::Failed { class: failure.class, message: failure.message }, failure.spent),
+        Err(failure) => {
+            let outcome = Outcome::Failed { class: failure.class, message: failure.message };
+            let mut spent = perform::spent_by_models(&job).await;
+            spent += failure.spent;
+            (outcome, spent)
+        }
     };
     job.journal.record(ActionFinished { action: job.action.id.clone(), outcome, spent, at: now() }).await
 }

@@ -8,7 +8,7 @@ use model::{
     event::{
         Body, Event,
         agent::{EndReason, SessionEnded},
-        grade::{FeedbackComposed, GateEvaluated, SuiteScored, TrialVerdict},
+        grade::{FeedbackComposed, GateEvaluated, SuiteScored, TrialFinished, TrialVerdict},
         run::{ActionFinished, BranchWritten, Created, FailureClass, Outcome},
     },
     id::ActionId,
@@ -47,6 +47,8 @@ pub(crate) struct Progress {
     tool_calls: u32,
     /// Gradings with fresh values, after a gate that had passed.
     fresh: BTreeSet<ActionId>,
+    /// Scenarios whose failure was shown, by grading.
+    told: BTreeSet<(ActionId, String)>,
 }
 
 impl Progress {
@@ -101,22 +103,7 @@ impl Progress {
                     (!control.sound).then(|| line(Mark::Bad, format!("prove    {}: {finding}", control.scenario)));
                 unsound.into_iter().collect()
             }
-            Body::TrialFinished(trial) => {
-                self.done += 1;
-                let shown = match (trial.suite, trial.verdict) {
-                    (_, TrialVerdict::Satisfied) | (Suite::Holdout, TrialVerdict::Unsatisfied) => None,
-                    (_, verdict) => Some((verdict, trial.failure.as_deref().unwrap_or("no reason was recorded"))),
-                };
-                let text = |verdict, failure: &str| {
-                    let word = match verdict {
-                        TrialVerdict::Infra => "spoiled by infrastructure: ",
-                        TrialVerdict::Unjudged => "unjudged: ",
-                        TrialVerdict::Satisfied | TrialVerdict::Unsatisfied => "",
-                    };
-                    format!("{} #{}: {word}{failure}", trial.scenario, trial.trial)
-                };
-                shown.map(|(verdict, failure)| line(Mark::Bad, text(verdict, failure))).into_iter().collect()
-            }
+            Body::TrialFinished(trial) => self.trial_finished(trial),
             Body::SuiteScored(scored) => vec![suite_scored(scored, self.fresh.contains(&scored.action))],
             Body::GateEvaluated(gate) => gate_evaluated(gate),
             Body::FeedbackComposed(feedback) => feedback_lines(feedback),
@@ -146,6 +133,22 @@ impl Progress {
     pub(crate) fn status(&self) -> String {
         let done = if self.done > 0 { format!(" {}", self.done) } else { String::new() };
         format!("iteration {} · {}{done} · {}", self.iteration, self.step, usd(self.cost_usd_micros))
+    }
+
+    /// Of a visible scenario that fails the first trial is told, of a hidden one that infrastructure or a judge failed.
+    fn trial_finished(&mut self, trial: &TrialFinished) -> Vec<Line> {
+        self.done += 1;
+        let word = match (trial.suite, trial.verdict) {
+            (_, TrialVerdict::Satisfied) | (Suite::Holdout, TrialVerdict::Unsatisfied) => return Vec::new(),
+            (Suite::Visible, TrialVerdict::Unsatisfied) => "",
+            (_, TrialVerdict::Infra) => "spoiled by infrastructure: ",
+            (_, TrialVerdict::Unjudged) => "unjudged: ",
+        };
+        if !self.told.insert((trial.action.clone(), trial.scenario.clone())) {
+            return Vec::new();
+        }
+        let failure = trial.failure.as_deref().unwrap_or("see its record on the dashboards");
+        vec![line(Mark::Bad, format!("{} #{}: {word}{failure}", trial.scenario, trial.trial))]
     }
 
     fn session_ended(&self, ended: &SessionEnded) -> Line {
@@ -240,11 +243,7 @@ pub(crate) fn usd(micros: u64) -> String {
 mod tests {
     use jiff::Timestamp;
     use model::{
-        event::{
-            Actor, StreamId,
-            grade::{Disclosure, TrialFinished},
-            run::Action,
-        },
+        event::{Actor, StreamId, grade::Disclosure, run::Action},
         flow::NodeKind,
         hash::Digest,
         id::{RunId, SessionId},
@@ -325,6 +324,7 @@ mod tests {
             scheduled("build", NodeKind::Agent, Value::Null),
             ended.into(),
             scheduled("visible", NodeKind::Harness, json!({ "suite": "visible" })),
+            trial(Suite::Visible, TrialVerdict::Unsatisfied),
             trial(Suite::Visible, TrialVerdict::Unsatisfied),
             trial(Suite::Holdout, TrialVerdict::Unsatisfied),
             scored("visible", Suite::Visible, score(3, 4)),

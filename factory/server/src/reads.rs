@@ -10,7 +10,10 @@ use model::{
     id::{ActionId, RunId},
     verdict::Suite,
 };
-use store::{Cursor, Store};
+use store::Store;
+
+/// How soon the overview notices that any run has moved.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// [`Reads`] over Postgres.
 pub(crate) struct StoreReads(pub(crate) Store);
@@ -28,6 +31,17 @@ impl StoreReads {
         let trials = self.whole(stream).await?.into_iter().filter_map(trial_of);
         let mut fitting: Vec<_> = trials.filter(|trial| trial.suite == suite && key.fits(trial)).collect();
         Ok(fitting.pop().map(Trajectory::from_trial))
+    }
+}
+
+/// Waits until the log holds more events than `last`; ends where the log does not answer.
+async fn next_change(store: &Store, last: Option<u64>) -> Option<((), Option<u64>)> {
+    loop {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        let events = store.audit_state().await.ok()?.events;
+        if last.is_none_or(|last| last != events) {
+            return Some(((), Some(events)));
+        }
     }
 }
 
@@ -97,8 +111,12 @@ impl Reads for StoreReads {
     }
 
     fn pulse(&self) -> BoxStream<'static, ()> {
-        let events = self.0.follow_all(Cursor::default());
-        events.take_while(|event| std::future::ready(event.is_ok())).map(drop).boxed()
+        let store = self.0.clone();
+        let counted = futures::stream::unfold(None, move |last| {
+            let store = store.clone();
+            async move { next_change(&store, last).await }
+        });
+        counted.boxed()
     }
 
     async fn audit(&self) -> Result<AuditState> {

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use controller::{Factory, worker::End};
+use harness::report::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{
     budget::Spend,
@@ -82,7 +83,7 @@ fn print(line: &Line, colour: bool, elapsed: Duration) -> std::io::Result<()> {
         Mark::Detail => ("    ", "2"),
     };
     let mut err = stderr().lock();
-    let text = line.text.replace('\n', "\n      ");
+    let text = printable(&line.text).replace('\n', "\n      ");
     let time = if line.mark == Mark::Heading { format!("  {:.1} s", elapsed.as_secs_f64()) } else { String::new() };
     if colour {
         writeln!(err, "\u{1b}[{code}m{sign}{text}\u{1b}[0m{time}")
@@ -96,7 +97,7 @@ pub(crate) fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
     let mut err = stderr().lock();
     let mut texts: Vec<String> = Vec::new();
     for cause in error.chain() {
-        let text = cause.to_string();
+        let text = printable(&cause.to_string());
         // Transparent errors repeat their source's text.
         if texts.last().is_none_or(|last| !last.contains(&text)) {
             texts.push(text);
@@ -171,7 +172,7 @@ fn words(end: &End) -> (&'static str, String) {
 fn print_summary(summary: &Summary<'_>, colour: bool) -> std::io::Result<()> {
     let mut out = stdout().lock();
     let bold = |text: &str| if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
-    writeln!(out, "\n{}: {}", bold(summary.verdict), summary.reason)?;
+    writeln!(out, "\n{}: {}", bold(summary.verdict), printable(&summary.reason))?;
     if let Some(gate) = summary.gate {
         writeln!(out, "\nevidence (trials satisfied, visible + hidden)")?;
         for evidence in &gate.requirements {
@@ -185,7 +186,7 @@ fn print_summary(summary: &Summary<'_>, colour: bool) -> std::io::Result<()> {
                 evidence.holdout_satisfied,
                 evidence.holdout_trials
             );
-            writeln!(out, "  {sign} {:<4} {split:<14} {}", evidence.requirement, evidence.text)?;
+            writeln!(out, "  {sign} {:<4} {split:<14} {}", evidence.requirement, printable(&evidence.text))?;
         }
     }
     writeln!(out)?;

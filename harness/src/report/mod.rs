@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use events::JsonLines;
 pub use junit::junit;
-pub use terminal::{Paint, failure_text, terminal};
+pub use terminal::{Paint, failure_text, printable, terminal};
 
 use crate::{
     record::{Failure, TrialRecord, Verdict},

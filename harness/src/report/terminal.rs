@@ -94,7 +94,20 @@ fn line_of_log(out: &mut String, log: &str) {
     }
 }
 
+/// Text of a subject or an agent as a person may see it: what would steer the terminal (an escape sequence can rewrite
+/// what stands above it), or turn the direction of reading, is replaced by a visible sign.
+pub fn printable(text: &str) -> String {
+    let sign = |c: char| match c {
+        '\n' | '\t' => c,
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).expect("each control character has a picture"),
+        '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        _ => c,
+    };
+    text.chars().map(sign).collect()
+}
+
 fn indented(text: &str) -> String {
+    let text = printable(text);
     text.lines().map(|text| format!("    {text}")).collect::<Vec<_>>().join("\n")
 }
 
@@ -147,7 +160,7 @@ fn line(out: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Paint, terminal};
+    use super::{Paint, printable, terminal};
     use crate::report::samples;
 
     #[test]
@@ -170,6 +183,18 @@ mod tests {
 
         not satisfied: 3 of 6 trials, satisfaction 0.500, at least 0.113 with 95 % confidence, target 0.800; more trials at this rate would not reach it, 4 scenarios, 5.12 s, seed 7
         "#);
+    }
+
+    #[test]
+    fn a_subject_cannot_steer_the_terminal() {
+        let text = "\u{1b}]0;satisfied\u{7} \u{9b}2J\r\u{202e}x\n\tüß 李";
+        assert_eq!(printable(text), "␛]0;satisfied␇ \u{fffd}2J␍\u{fffd}x\n\tüß 李");
+        let mut report = samples::report();
+        for record in &mut report.records {
+            record.subject_log = "\u{1b}[2Jall passed".to_owned();
+            record.failure.iter_mut().for_each(|failure| failure.message.push('\u{1b}'));
+        }
+        assert!(!terminal(&report, Paint::Plain).contains('\u{1b}'));
     }
 
     #[test]

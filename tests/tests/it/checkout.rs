@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use e2e_tests::factory::{Ended, Workplace};
+use e2e_tests::{
+    each,
+    factory::{Ended, Workplace},
+};
 use model::{
     event::{
         Body, StreamId,
@@ -75,7 +78,7 @@ impl Run {
     }
 
     fn feeds_back_themes_and_shares_only(&self) {
-        let feedback = self.ended.all(|body| if let Body::FeedbackComposed(told) = body { Some(told) } else { None });
+        let feedback = each!(self.ended, FeedbackComposed(told) => told);
         assert_eq!(feedback.len(), 1);
         let (_, hidden) = feedback[0].text.split_once("\n## Hidden checks\n").expect("a part about hidden checks");
         let themes = Holdouts::of(&self.place).themes;
@@ -99,8 +102,7 @@ impl Run {
                 assert_eq!(scored.score.satisfied, scored.score.trials, "{suite:?}");
             }
         }
-        let gates: Vec<bool> =
-            self.ended.all(|body| if let Body::GateEvaluated(gate) = body { Some(gate.satisfied) } else { None });
+        let gates: Vec<bool> = each!(self.ended, GateEvaluated(gate) => gate.satisfied);
         assert_eq!(gates, [false, true, true]);
     }
 
@@ -147,8 +149,7 @@ impl Run {
             let format = format!("--format=%(trailers:key={key},valueonly,separator=%x2C)");
             git(&["log", "-1", &format, &self.branch()])
         };
-        let seeds =
-            self.ended.all(|body| if let Body::RunCreated(run) = body { Some(run.seed.to_string()) } else { None });
+        let seeds = each!(self.ended, RunCreated(run) => run.seed.to_string());
         let scheduled = |body: &Body| matches!(body, Body::ActionScheduled(action) if action.node == "publish");
         let head = self.ended.events.iter().find(|event| scheduled(&event.body)).expect("publish was scheduled");
         assert_eq!(trailer("Factory-Run"), self.ended.run().as_str());

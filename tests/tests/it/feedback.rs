@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use e2e_tests::factory::Workplace;
+use e2e_tests::{each, factory::Workplace};
 use model::{
     event::{Body, grade::TrialVerdict},
     verdict::Suite,
@@ -17,7 +17,7 @@ fn what_the_feedback_does_not_name_is_not_repaired() {
     let ended = place.ended(&["run", "specs/checkout.md", "--iterations", "2", "--trials", "1"]);
     ended.expect_status(1);
     assert_eq!(ended.said("verdict"), "not satisfied");
-    let told = ended.all(|body| if let Body::FeedbackComposed(told) = body { Some(told.text.clone()) } else { None });
+    let told = each!(ended, FeedbackComposed(told) => told.text.clone());
     assert!(told[0].contains("R10 · money on its way back: all fail"), "{}", told[0]);
 
     let mut verdicts: BTreeMap<(u32, Vec<String>), TrialVerdict> = BTreeMap::new();

@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use e2e_tests::factory::{Ended, Workplace};
+use e2e_tests::{
+    each,
+    factory::{Ended, Workplace},
+};
 use model::event::Body;
 use serde_json::Value;
 
@@ -140,13 +143,13 @@ const LINE: &str = "A name of exactly one hundred characters is still greeted";
 /// The builder was never started, and a person is told why.
 fn assert_refused(ended: &Ended, surface: &str) {
     ended.expect_status(5);
-    let leaks = ended.all(|body| if let Body::LeakCaught(leak) = body { Some(leak) } else { None });
+    let leaks = each!(ended, LeakCaught(leak) => leak);
     assert!(leaks.iter().any(|leak| leak.surface == surface), "{leaks:?}");
     let by_alias = |name: &String| name.starts_with("holdout-");
     assert!(leaks.iter().all(|leak| leak.holdouts.iter().all(by_alias)), "{leaks:?}");
-    let incidents = ended.all(|body| if let Body::IncidentOpened(incident) = body { Some(incident) } else { None });
+    let incidents = each!(ended, IncidentOpened(incident) => incident);
     assert!(incidents.iter().any(|incident| incident.code == "holdout_leak"), "{incidents:?}");
-    let sessions = ended.all(|body| if let Body::SessionStarted(session) = body { Some(session) } else { None });
+    let sessions = each!(ended, SessionStarted(session) => session);
     assert_eq!(sessions.len(), 0, "no agent was started");
     assert_eq!(ended.said("verdict"), "infrastructure failed");
     let reason = ended.said("reason").as_str().unwrap_or_default();

@@ -133,6 +133,21 @@ fn agents_never_name_a_holdout_and_the_sandbox_only_to_leave_it_out() {
 }
 
 #[test]
+fn only_the_sandbox_may_call_the_kernel_unsafely() {
+    for name in dependencies().keys() {
+        let folder = if name == "e2e-tests" { "tests".to_owned() } else { name.replace("factory-", "factory/") };
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
+        let own_lints = manifest.contains("[lints.rust]");
+        assert_eq!(own_lints, name == "factory-sandbox", "{name}: use the workspace's lints, which forbid unsafe code");
+    }
+    let unsafe_files: Vec<_> = rust_files(&root().join("factory/sandbox/src"))
+        .into_iter()
+        .filter(|file| fs::read_to_string(file).expect("readable").contains("unsafe {"))
+        .collect();
+    assert_eq!(unsafe_files, [root().join("factory/sandbox/src/kernel.rs")]);
+}
+
+#[test]
 fn sql_stands_in_the_store_only() {
     let refused = ["select ", "insert into ", "update evt_", "delete from "];
     for folder in ["factory/model", "factory/controller", "factory/server", "factory/agents", "dashboards", "judges"] {

@@ -1,6 +1,9 @@
 //! Ctrl-C and SIGTERM: the run is let go in good order, and goes on later.
 
-use e2e_tests::factory::{Signal, Workplace};
+use e2e_tests::{
+    each,
+    factory::{Signal, Workplace},
+};
 use model::event::Body;
 
 /// AO-21: exit status 6, nothing left running, and `factory resume` ends what was begun.
@@ -26,8 +29,12 @@ fn a_run_that_is_asked_to_stop_is_released_and_resumed() {
     third.expect_status(0);
     assert_eq!(third.said("verdict"), "satisfied");
     assert_eq!(third.run(), first.run());
-    let epochs = third.all(|body| if let Body::RunClaimed(claimed) = body { Some(claimed.epoch) } else { None });
+    let epochs = each!(third, RunClaimed(claimed) => claimed.epoch);
     assert_eq!(epochs, [1, 2, 3], "each time it was claimed at once, by a new worker");
+
+    let fourth = place.ended(&["resume", third.run().as_str()]);
+    fourth.expect_status(0);
+    assert_eq!(fourth.events, third.events, "what is finished is shown, not done again");
     place.verified();
     place.assert_nothing_runs();
 }

@@ -13,8 +13,9 @@ use crate::{
     tools::shown::{Keep, cut_chars},
 };
 
-/// Of one result in an event: a build log fits, a core dump does not.
-const OUTPUT_CHARS_MAX: usize = 256 * 1024;
+/// Of one result in an event: a build log fits, a core dump does not. With six bytes for each character, which JSON can
+/// need, it stays below what the store takes.
+const OUTPUT_CHARS_MAX: usize = 100 * 1024;
 const BAD_ARGUMENTS_CHARS_MAX: usize = 200; // enough to recognise them; the model has the rest
 
 /// Tools in the order in which the model is told of them.

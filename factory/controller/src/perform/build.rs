@@ -1,63 +1,67 @@
-//! Lets a builder work: hydrates a workspace, runs the agent in a sandbox, kills it, and takes out what it left.
+//! Lets a builder work: runs the agent in a sandbox on its workspace, kills it, and takes out what it left.
 //!
-//! The workspace outlives the process, so an interrupted session goes on where its events end. Nothing of a holdout
-//! comes near: the tree was hydrated without them, and task and tree are scanned before the agent starts.
+//! The workspace outlives the process, so an interrupted session goes on where its events end.
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use agents::{Control, Environment, ExternalAgent, LocalEnvironment, Session, SessionConfig};
+use agents::{Control, Environment, ExternalAgent, JournalError, Session, SessionConfig};
 use async_trait::async_trait;
 use model::{
     budget::{Budget, Spend},
     event::{
         Body,
-        agent::{CommandExited, EndReason, SessionEnded, ToolReturned},
-        run::{FailureClass, TreeExported, TreeHydrated},
+        agent::{CommandPrinted, EndReason, SessionEnded, ToolReturned},
+        run::FailureClass,
     },
-    hash::Digest,
     id::SessionId,
 };
-use sandbox::{Access, Changes, ExportLimits, Mount, Sandbox, Spec, Tree};
+use sandbox::Sandbox;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Done, Failure, Job, on_disk};
-use crate::{
-    leak::LeakScanner,
-    model_hub,
-    runner::SandboxRunner,
-    seed::{AgentSetting, builder_exclude},
-    task::{self, TASK_DIR},
-};
+use super::{Done, Failure, Job, workspace::Workspace};
+use crate::{leak::LeakScanner, model_hub, runner::SandboxRunner, seed::AgentSetting, task};
 
-const HOME: &str = "/workspace";
 /// An outside agent without a wall-time budget ends after this.
 const COMMAND_TIME_DEFAULT: Duration = Duration::from_secs(60 * 60);
 
 pub(super) async fn build(job: &Job) -> Result<Done, Failure> {
     let iteration = job.action.visit;
-    let place = Workspace::prepare(job).await?;
     let task = task_text(job, iteration).await;
-    check_for_leaks(job, &task, &place).await?;
-    place.write_task(job, &task)?;
+    let place = Workspace::prepare(job, &task).await?;
     let sandbox = Arc::new(place.sandbox(job).await?);
+    let journal = AgentJournal::new(job);
     let worked = match &job.seed.settings.agent {
-        AgentSetting::Command { command } => command_works(job, command, &task, &place, &sandbox).await,
+        AgentSetting::Command { command } => command_works(job, command, &task, &place, &sandbox, &journal).await,
         AgentSetting::Provider { .. } | AgentSetting::Script { .. } => {
-            session_works(job, &task, &place, &sandbox).await
+            session_works(job, &task, &place, &sandbox, &journal).await
         }
     };
     kill(sandbox).await?;
-    let worked = worked?;
-    let tree = export(job, &place).await?;
-    let output = json!({ "tree": tree, "iteration": iteration, "ended": worked.ended });
-    Ok(Done { output, spent: worked.spent })
+    if journal.leaked.load(Ordering::Relaxed) {
+        return Err(Failure::permanent("a holdout is within the builder's reach, and it was read; see the incident"));
+    }
+    match worked {
+        Ok(worked) => {
+            let tree = place.export(job).await?;
+            let output = json!({ "tree": tree, "iteration": iteration, "ended": worked.ended });
+            Ok(Done { output, spent: worked.spent })
+        }
+        Err(failure) => {
+            if failure.class == FailureClass::Budget {
+                // What was paid for is kept, and published as unfinished.
+                place.export(job).await?;
+            }
+            Err(failure)
+        }
+    }
 }
 
 /// How the agent's part ended.
@@ -84,112 +88,20 @@ async fn task_text(job: &Job, iteration: u32) -> String {
     task::text(&job.seed.spec, iteration, feedback.map(String::as_str))
 }
 
-/// Everything that the builder will be able to read.
-async fn check_for_leaks(job: &Job, task: &str, place: &Workspace) -> Result<(), Failure> {
-    let scanner = job.scanner();
-    let mut surfaces = vec![("task".to_owned(), scanner.scan(task))];
-    let mut look = |surface: String, text: &str| surfaces.push((surface, scanner.scan(text)));
-    for path in place.base.entries.keys() {
-        let bytes = fs::read(place.tree.join(path)).unwrap_or_default();
-        look(path.clone(), &String::from_utf8_lossy(&bytes));
-    }
-    // Their lines are public, but a canary in one of them is not.
-    look(format!("{TASK_DIR}/spec.md"), &fs::read_to_string(job.dir().spec()).unwrap_or_default());
-    for scenario in &job.seed.visible.scenarios {
-        look(format!("{TASK_DIR}/scenarios/{}.yaml", scenario.slug), scenario.source().text());
-    }
-    let leaks: Vec<_> = surfaces.into_iter().filter(|(_, held)| !held.is_empty()).collect();
-    for (surface, held) in &leaks {
-        job.caught(surface, held.iter().cloned().collect()).await?;
-    }
-    match leaks.first() {
-        None => Ok(()),
-        Some((surface, _)) => Err(Failure::permanent(format!(
-            "`{surface}` holds text of a holdout, so no builder was started; move it out of the builder's reach"
-        ))),
-    }
-}
-
-/// A tree on the host that a sandbox sees as `/workspace`.
-struct Workspace {
-    tree: PathBuf,
-    /// What the builder started from.
-    base: Tree,
-    /// Whether an earlier worker has hydrated it.
-    resumed: bool,
-}
-
-impl Workspace {
-    async fn prepare(job: &Job) -> Result<Self, Failure> {
-        let folder = job.dir().work(&job.action.id);
-        let tree = folder.join("tree");
-        let ready = folder.join("hydrated");
-        let source = match job.built_tree().await {
-            Ok(digest) => job.dir().tree(digest),
-            Err(_) => job.dir().seed(),
-        };
-        let scanned = source.clone();
-        let base = on_disk(move || Tree::scan(&scanned, &builder_exclude())).await?;
-        let resumed = ready.exists();
-        if !resumed {
-            let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", folder.display()));
-            if folder.exists() {
-                fs::remove_dir_all(&folder).map_err(io)?;
-            }
-            fs::create_dir_all(&folder).map_err(io)?;
-            let target = tree.clone();
-            on_disk(move || sandbox::hydrate(&source, &target, &builder_exclude())).await?;
-            let hydrated = TreeHydrated {
-                action: job.action.id.clone(),
-                tree: digest_of(&base),
-                files: base.entries.len() as u64,
-                size_bytes: base.entries.values().map(|entry| entry.size_bytes).sum(),
-            };
-            job.journal.record(hydrated).await?;
-            fs::write(&ready, b"").map_err(io)?;
-        }
-        Ok(Self { tree, base, resumed })
-    }
-
-    fn write_task(&self, job: &Job, task: &str) -> Result<(), Failure> {
-        let folder = self.tree.join(TASK_DIR);
-        let write = || -> std::io::Result<()> {
-            fs::create_dir_all(folder.join("scenarios"))?;
-            fs::write(folder.join("TASK.md"), task)?;
-            fs::copy(job.dir().spec(), folder.join("spec.md"))?;
-            for scenario in fs::read_dir(job.dir().scenarios())? {
-                let scenario = scenario?;
-                fs::copy(scenario.path(), folder.join("scenarios").join(scenario.file_name()))?;
-            }
-            Ok(())
-        };
-        write().map_err(|error| Failure::transient(format!("{}: {error}", folder.display())))
-    }
-
-    async fn sandbox(&self, job: &Job) -> Result<Sandbox, Failure> {
-        let spec = Spec {
-            mounts: vec![Mount { host: self.tree.clone(), guest: HOME.into(), access: Access::ReadWrite }],
-            env: BTreeMap::from([("PATH".to_owned(), job.factory.path.clone())]),
-            tools: job.factory.tools.clone(),
-            ..Spec::default()
-        };
-        job.factory.sandboxes.create(spec).await.map_err(Failure::transient)
-    }
-
-    fn environment(&self, job: &Job, runner: Arc<SandboxRunner>) -> Result<Arc<LocalEnvironment>, Failure> {
-        let env = [("PATH".to_owned(), job.factory.path.clone())];
-        LocalEnvironment::new(&self.tree, HOME, env, runner).map(Arc::new).map_err(Failure::transient)
-    }
-}
-
-/// What the run has left, so that a session ends before the run's budget does.
+/// What the run has left without this action, so that the builder ends before the run's budget does. A resumed session
+/// counts what it has spent itself.
 async fn budget_left(job: &Job) -> Budget {
     let state = job.journal.state().await;
-    let elapsed = crate::journal::now().duration_since(state.created.created_at).as_millis();
-    state.budget.less(&state.spent, u64::try_from(elapsed).unwrap_or_default())
+    state.budget.less(&state.spent, state.elapsed_ms())
 }
 
-async fn session_works(job: &Job, task: &str, place: &Workspace, sandbox: &Arc<Sandbox>) -> Result<Worked, Failure> {
+async fn session_works(
+    job: &Job,
+    task: &str,
+    place: &Workspace,
+    sandbox: &Arc<Sandbox>,
+    journal: &AgentJournal<'_>,
+) -> Result<Worked, Failure> {
     let events = job.bodies().await;
     let begun = Session::begun_by(&job.action.id, &events).filter(|_| place.resumed);
     if let Some(ended) = begun.as_ref().and_then(|session| ended(&events, session)) {
@@ -203,10 +115,9 @@ async fn session_works(job: &Job, task: &str, place: &Workspace, sandbox: &Arc<S
     let runner = Arc::new(SandboxRunner(Arc::clone(sandbox)));
     let environment: Arc<dyn Environment> = place.environment(job, runner)?;
     let session = Session::resume(config, Arc::clone(&hub.service), environment, task, &events);
-    let journal = AgentJournal { job, canaries: job.canaries() };
-    let ran = session.run(&journal, &Control::default()).await;
+    let ran = session.run(journal, &Control::default()).await;
     hub.close().await;
-    worked(&ran.map_err(|error| Failure::transient(&error))?)
+    worked(&ran.map_err(Failure::transient)?)
 }
 
 fn ended<'a>(events: &'a [Body], session: &SessionId) -> Option<&'a SessionEnded> {
@@ -216,18 +127,17 @@ fn ended<'a>(events: &'a [Body], session: &SessionId) -> Option<&'a SessionEnded
     })
 }
 
-/// Which endings the run goes on from: what a budget or a refusal left is graded like any other tree.
+/// Which endings the run goes on from: what a turn limit or a refusal left is graded like any other tree.
 fn worked(ended: &SessionEnded) -> Result<Worked, Failure> {
-    let failed = |class| Failure { class, message: ended.message.clone(), spent: ended.spent, error: None };
+    let failed =
+        |class, message: &str| Failure { class, message: message.to_owned(), spent: Spend::default(), error: None };
     match ended.reason {
         EndReason::Completed | EndReason::TurnLimit | EndReason::Refused => {
             Ok(Worked { ended: format!("{:?}", ended.reason).to_lowercase(), spent: ended.spent })
         }
-        EndReason::Budget => {
-            Err(Failure { message: "the builder used up the budget".to_owned(), ..failed(FailureClass::Budget) })
-        }
-        EndReason::ProviderFailed => Err(failed(FailureClass::Transient)),
-        EndReason::Cancelled => Err(failed(FailureClass::Permanent)),
+        EndReason::Budget => Err(failed(FailureClass::Budget, "the builder used up the budget")),
+        EndReason::ProviderFailed => Err(failed(FailureClass::Transient, &ended.message)),
+        EndReason::Cancelled => Err(failed(FailureClass::Permanent, &ended.message)),
     }
 }
 
@@ -237,98 +147,67 @@ async fn command_works(
     task: &str,
     place: &Workspace,
     sandbox: &Arc<Sandbox>,
+    journal: &AgentJournal<'_>,
 ) -> Result<Worked, Failure> {
     let events = job.bodies().await;
-    let exited = events.iter().find_map(|event| match event {
-        Body::CommandExited(exited) if exited.action == job.action.id => Some(exited.clone()),
+    let exited = events.into_iter().find_map(|event| match event {
+        Body::CommandExited(exited) if exited.action == job.action.id => Some(exited),
         _ => None,
     });
-    let earlier = exited.filter(|_| place.resumed);
-    let exited: CommandExited = match earlier {
-        Some(exited) => exited,
-        None => {
-            let left = budget_left(job).await.wall_time_ms.map_or(COMMAND_TIME_DEFAULT, Duration::from_millis);
-            let runner = Arc::new(SandboxRunner(Arc::clone(sandbox)));
-            let agent = ExternalAgent {
-                action: job.action.id.clone(),
-                argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
-                task: task.to_owned(),
-                env: BTreeMap::from([("PATH".to_owned(), job.factory.path.clone())]),
-                timeout: left,
-                environment: place.environment(job, Arc::clone(&runner))?,
-                runner,
-            };
-            let journal = AgentJournal { job, canaries: job.canaries() };
-            agent.run(&journal, &Control::default()).await.map_err(Failure::transient)?
-        }
+    if let Some(exited) = exited.filter(|_| place.resumed) {
+        return Ok(Worked { ended: exited.status, spent: Spend::default() });
+    }
+    let left = budget_left(job).await.wall_time_ms.map_or(COMMAND_TIME_DEFAULT, Duration::from_millis);
+    let runner = Arc::new(SandboxRunner(Arc::clone(sandbox)));
+    let agent = ExternalAgent {
+        action: job.action.id.clone(),
+        argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
+        task: task.to_owned(),
+        env: BTreeMap::from([("PATH".to_owned(), job.factory.path.clone())]),
+        timeout: left,
+        environment: place.environment(job, Arc::clone(&runner))?,
+        runner,
     };
+    let exited = agent.run(journal, &Control::default()).await.map_err(Failure::transient)?;
     Ok(Worked { ended: exited.status, spent: Spend::default() })
 }
 
-async fn export(job: &Job, place: &Workspace) -> Result<Digest, Failure> {
-    let staging = job.dir().path().join("trees").join(format!("staging-{}", Uuid::now_v7()));
-    let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", staging.display()));
-    let source = match job.built_tree().await {
-        Ok(digest) => job.dir().tree(digest),
-        Err(_) => job.dir().seed(),
-    };
-    fs::create_dir_all(job.dir().path().join("trees")).map_err(io)?;
-    let (workspace, base, target) = (place.tree.clone(), place.base.clone(), staging.clone());
-    let (changes, tree) = on_disk(move || {
-        let limits = ExportLimits { exclude: builder_exclude(), ..ExportLimits::default() };
-        let changes = sandbox::export(&workspace, &base, &limits)?;
-        sandbox::hydrate(&source, &target, &builder_exclude())?;
-        changes.apply(&target)?;
-        Ok((changes, Tree::scan(&target, &builder_exclude())?))
-    })
-    .await?;
-    let tree = digest_of(&tree);
-    keep(&staging, &job.dir().tree(tree)).map_err(io)?;
-    job.journal.record(exported(job, place, changes, tree)).await?;
-    Ok(tree)
-}
-
-/// The same tree may stand there already: from an earlier iteration, or from before a crash.
-fn keep(staging: &Path, place: &Path) -> std::io::Result<()> {
-    if place.exists() { fs::remove_dir_all(staging) } else { fs::rename(staging, place) }
-}
-
-fn exported(job: &Job, place: &Workspace, changes: Changes, tree: Digest) -> TreeExported {
-    TreeExported {
-        action: job.action.id.clone(),
-        base: digest_of(&place.base),
-        tree,
-        added: changes.added.into_iter().map(|change| change.path).collect(),
-        modified: changes.modified.into_iter().map(|change| change.path).collect(),
-        deleted: changes.deleted,
-        refused: changes.refused.into_iter().map(|refusal| format!("{}: {}", refusal.path, refusal.reason)).collect(),
-    }
-}
-
-fn digest_of(tree: &Tree) -> Digest {
-    tree.digest().parse().expect("a tree's digest is written as `b3:` and 64 digits")
-}
-
-/// Writes in the agent's name, and looks for canaries in what its tools return: one there means that a holdout is
-/// within the agent's reach.
+/// Writes in the agent's name, and looks for canaries in what it reads and prints: one there means that a holdout is
+/// within its reach. Such an event is not written and does not reach the model; the build ends.
 struct AgentJournal<'a> {
     job: &'a Job,
     canaries: LeakScanner,
+    leaked: AtomicBool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("it holds the canary of a holdout")]
+struct Leaked;
+
+impl<'a> AgentJournal<'a> {
+    fn new(job: &'a Job) -> Self {
+        Self { job, canaries: job.canaries(), leaked: AtomicBool::new(false) }
+    }
+
+    fn held(&self, body: &Body) -> BTreeSet<String> {
+        match body {
+            Body::ToolReturned(ToolReturned { output, .. }) => self.canaries.scan(output),
+            Body::CommandPrinted(CommandPrinted { text, .. }) => self.canaries.scan(text),
+            _ => BTreeSet::new(),
+        }
+    }
 }
 
 #[async_trait]
 impl agents::Journal for AgentJournal<'_> {
-    async fn record(&self, body: Body) -> Result<(), agents::JournalError> {
-        let held = match &body {
-            Body::ToolReturned(ToolReturned { output, .. }) => self.canaries.scan(output),
-            _ => std::collections::BTreeSet::new(),
-        };
-        let recorded = async {
-            if !held.is_empty() {
-                self.job.caught("tool output", held.into_iter().collect()).await?;
-            }
-            self.job.journal.record_by_agent("builder", body).await
-        };
-        recorded.await.map_err(|error| agents::JournalError(Box::new(error)))
+    async fn record(&self, body: Body) -> Result<(), JournalError> {
+        let held = self.held(&body);
+        if held.is_empty() {
+            let recorded = self.job.journal.record_by_agent("builder", body).await;
+            return recorded.map_err(|error| JournalError(Box::new(error)));
+        }
+        self.leaked.store(true, Ordering::Relaxed);
+        let caught = self.job.caught(body.kind(), held.into_iter().collect()).await;
+        Err(JournalError(caught.map_or_else(Into::into, |()| Leaked.into())))
     }
 }

@@ -12,12 +12,12 @@ use model::{
 use serde_json::json;
 
 use super::{Done, Failure, Job, done};
-use crate::gate::{self, Graded};
+use crate::gate::{self, Graded, Planned};
 
 pub(super) async fn evaluate(job: &Job) -> Result<Done, Failure> {
     let fresh = job.action.input["fresh"] == true;
     let trials = graded(job).await;
-    let finding = gate::evaluate(&job.seed.spec, &trials, fresh);
+    let finding = gate::evaluate(&job.seed.spec, &planned(job), &trials, fresh);
     let iteration = job.iteration().await;
     let earlier = earlier_failures(job).await;
     let stuck = !finding.satisfied && gate::is_stuck(&earlier, finding.failures);
@@ -44,6 +44,14 @@ pub(super) async fn evaluate(job: &Job) -> Result<Done, Failure> {
     };
     job.journal.record(event).await?;
     Ok(done(output))
+}
+
+/// Holdouts under their aliases, as their trials stand in the run's own stream.
+fn planned(job: &Job) -> Planned {
+    Planned {
+        visible: job.seed.visible.scenarios.iter().map(|scenario| scenario.slug.clone()).collect(),
+        holdout: job.seed.secrets.iter().map(|secret| secret.alias.clone()).collect(),
+    }
 }
 
 /// What failed at the gates before this one, oldest first.

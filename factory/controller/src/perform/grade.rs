@@ -21,16 +21,20 @@ use model::{
     verdict::Suite,
 };
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::{Done, Failure, Job, done, on_disk};
 use crate::{Error, gate, launcher::SandboxLauncher, model_hub};
+
+/// Of all steps of one trial, as JSON: with everything else of a record it fits an event.
+const EVIDENCE_BYTES_MAX: usize = 512 * 1024;
 
 /// Every scenario must be red on a nop and on a canned 200.
 pub(super) async fn prove(job: &Job) -> Result<Done, Failure> {
     let mut unsound = Vec::new();
     for (suite, scenarios) in [(Suite::Visible, &job.seed.visible), (Suite::Holdout, &job.seed.holdout)] {
         let results = harness::controls::prove(scenarios, &job.seed.subject, job.factory.jobs).await;
-        for (scenario, finding) in findings(&results.map_err(Failure::transient)?) {
+        for (scenario, finding) in findings(&results.map_err(Failure::transient)?)? {
             let scenario = told_name(job, suite, &scenario);
             if finding.is_some() {
                 unsound.push(scenario.clone());
@@ -43,9 +47,15 @@ pub(super) async fn prove(job: &Job) -> Result<Done, Failure> {
 }
 
 /// By scenario: which controls it let pass.
-fn findings(results: &[ControlResult]) -> BTreeMap<String, Option<String>> {
+///
+/// # Errors
+/// Where the machine kept a control from running: that proves nothing either way.
+fn findings(results: &[ControlResult]) -> Result<BTreeMap<String, Option<String>>, Failure> {
     let mut findings: BTreeMap<String, Option<String>> = BTreeMap::new();
     for result in results {
+        if result.verdict == harness::Verdict::Infra {
+            return Err(Failure::transient(format!("the controls could not run: {}", result.message)));
+        }
         let finding = findings.entry(result.scenario.clone()).or_default();
         if result.is_unsound() {
             let control = match result.control {
@@ -55,7 +65,7 @@ fn findings(results: &[ControlResult]) -> BTreeMap<String, Option<String>> {
             *finding = Some(format!("it is satisfied by {control}: assert what the software must have done"));
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// What a scenario is called in the run's own stream.
@@ -69,13 +79,16 @@ fn told_name(job: &Job, suite: Suite, scenario: &str) -> String {
 pub(super) async fn grade(job: &Job) -> Result<Done, Failure> {
     let suite: Suite = serde_json::from_value(job.action.input["suite"].clone())
         .map_err(|_| Failure::permanent("a harness node needs `with: { suite: visible | holdout | controls }`"))?;
+    let _alone = job.seed.grading.lock().await;
     let tree = job.built_tree().await?;
     let fresh = job.action.input["fresh"] == true;
     let recorder = Recorder { job, suite, first: if fresh { job.seed.spec.satisfaction.trials } else { 0 } };
-    let plan = plan(job, &recorder, tree, fresh).await?;
+    let copy = copy_of(job, tree).await?;
+    let plan = plan(job, &recorder, tree, root_of(&copy), fresh).await?;
     let launcher = SandboxLauncher::new(Arc::clone(&job.factory));
     let hub = model_hub::open(job).await?;
     let ran = harness::run(plan, &launcher, hub.as_ref().map(model_hub::ModelHub::ask), &recorder).await;
+    drop(copy);
     let mut spent = Spend::default();
     if let Some(hub) = hub {
         spent = hub.judged();
@@ -105,7 +118,7 @@ fn failure(error: harness::RunError) -> Failure {
     }
 }
 
-async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, fresh: bool) -> Result<Plan, Failure> {
+async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, root: PathBuf, fresh: bool) -> Result<Plan, Failure> {
     let satisfaction = job.seed.spec.satisfaction;
     Ok(Plan {
         suite: match recorder.suite {
@@ -113,7 +126,7 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, fresh: bool) -> 
             Suite::Holdout => job.seed.holdout.clone(),
         },
         subject: job.seed.subject.clone(),
-        root: copy_of(job, tree).await?,
+        root,
         trials: if fresh { satisfaction.stability_trials } else { satisfaction.trials },
         seed: trial_seed(job, tree, fresh),
         jobs: job.factory.jobs,
@@ -123,17 +136,21 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, fresh: bool) -> 
     })
 }
 
-/// A copy of its own for each grading: a build writes into it, and the tree must stay as it was.
-async fn copy_of(job: &Job, tree: Digest) -> Result<PathBuf, Failure> {
-    let (tree, copy) = (job.dir().tree(tree), job.dir().trials(&job.action.id));
-    let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", copy.display()));
-    if copy.exists() {
-        fs::remove_dir_all(&copy).map_err(io)?;
-    }
-    fs::create_dir_all(copy.parent().expect("it lies in the run's folder")).map_err(io)?;
-    let target = copy.clone();
-    on_disk(move || sandbox::hydrate(&tree, &target, &sandbox::Exclude::nothing())).await?;
-    Ok(copy)
+/// A copy of its own for each grading: a build writes into it, and the tree must stay as it was. Its name is random,
+/// since a subject reads the host's path in its `/proc/self/mountinfo`: it must not tell which suite is running.
+async fn copy_of(job: &Job, tree: Digest) -> Result<TempDir, Failure> {
+    let trials = job.dir().trials();
+    let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", trials.display()));
+    fs::create_dir_all(&trials).map_err(io)?;
+    let folder = tempfile::tempdir_in(&trials).map_err(io)?;
+    let (tree, root) = (job.dir().tree(tree), root_of(&folder));
+    on_disk(move || sandbox::hydrate(&tree, &root, &sandbox::Exclude::nothing())).await?;
+    Ok(folder)
+}
+
+/// One level down: the sandbox's user must be able to enter it, and nobody may enter the folder around it.
+fn root_of(copy: &TempDir) -> PathBuf {
+    copy.path().join("tree")
 }
 
 /// Other trees and fresh trials see other values: nobody can learn them from the trials before.
@@ -159,8 +176,12 @@ impl Recorder<'_> {
             Suite::Visible => told,
             Suite::Holdout => self.sealed_and_told(told).await?,
         };
-        let records = whole.into_iter().filter_map(|trial| serde_json::from_value(trial.record?).ok());
-        Ok(records.collect())
+        let read = |trial: TrialFinished| {
+            let (scenario, number) = (trial.scenario, trial.trial);
+            serde_json::from_value(trial.record.unwrap_or_default())
+                .map_err(|_| Error::Unreadable { scenario, trial: number })
+        };
+        whole.into_iter().map(read).collect()
     }
 
     fn mine(&self, bodies: impl IntoIterator<Item = Body>) -> Vec<TrialFinished> {
@@ -195,7 +216,7 @@ impl Recorder<'_> {
             verdict: verdict(record),
             failure: record.failure.as_ref().map(in_words),
             duration_ms: record.duration_ms,
-            record: Some(serde_json::to_value(record).expect("a record is plain data")),
+            record: Some(serde_json::to_value(bounded(record)).expect("a record is plain data")),
         };
         if self.suite == Suite::Visible {
             return self.job.journal.record(whole).await;
@@ -211,6 +232,19 @@ impl Recorder<'_> {
         let scenario = told_name(self.job, self.suite, &whole.scenario);
         TrialFinished { scenario, failure: None, record: None, ..whole.clone() }
     }
+}
+
+/// The record with its largest evidence left out, one step after the other, until an event can hold it.
+fn bounded(record: &TrialRecord) -> TrialRecord {
+    let size = |value: &serde_json::Value| value.to_string().len();
+    let mut record = record.clone();
+    let mut sizes: Vec<usize> = record.steps.iter().map(|step| size(&step.evidence)).collect();
+    while sizes.iter().sum::<usize>() > EVIDENCE_BYTES_MAX {
+        let largest = (0..sizes.len()).max_by_key(|step| sizes[*step]).expect("a sum above 0 has parts");
+        record.steps[largest].evidence = json!({ "left_out": format!("{} bytes of evidence", sizes[largest]) });
+        sizes[largest] = size(&record.steps[largest].evidence);
+    }
+    record
 }
 
 fn in_words(failure: &harness::Failure) -> String {

@@ -6,8 +6,9 @@ mod feedback;
 mod gate;
 mod grade;
 mod publish;
+mod workspace;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use model::{
     budget::Spend,
@@ -45,6 +46,7 @@ pub(crate) struct Done {
 pub(crate) struct Failure {
     pub(crate) class: FailureClass,
     pub(crate) message: String,
+    /// Besides what the action's own events tell.
     pub(crate) spent: Spend,
     pub(crate) error: Option<Box<Error>>,
 }
@@ -79,11 +81,20 @@ impl Job {
         &self.seed.dir
     }
 
-    /// The tree that the last build left.
+    /// The tree that the last build left, however that build ended.
     pub(crate) async fn built_tree(&self) -> Result<Digest, Failure> {
+        let exported = self.bodies().await.into_iter().rev().find_map(|event| match event {
+            Body::TreeExported(exported) => Some(exported.tree),
+            _ => None,
+        });
+        exported.ok_or_else(|| Failure::permanent("nothing was built before this node: the flow must build first"))
+    }
+
+    /// What a builder starts from: what the last finished build left, or the seed.
+    pub(crate) async fn base_tree(&self) -> PathBuf {
         let state = self.journal.state().await;
-        let tree = state.outputs.get("build").and_then(|output| output["tree"].as_str()?.parse().ok());
-        tree.ok_or_else(|| Failure::permanent("nothing was built before this node: the flow must build first"))
+        let digest = state.outputs.get("build").and_then(|output| output["tree"].as_str()?.parse().ok());
+        digest.map_or_else(|| self.dir().seed(), |digest: Digest| self.dir().tree(digest))
     }
 
     /// How many builds there were.
@@ -101,9 +112,9 @@ impl Job {
         LeakScanner::new(&self.seed.secrets.iter().map(bare).collect::<Vec<_>>(), [])
     }
 
-    /// Writes down that a text was withheld, and tells a person.
+    /// Writes down that holdout text was found and kept from the builder, and tells a person.
     pub(crate) async fn caught(&self, surface: &str, holdouts: Vec<String>) -> Result<(), Error> {
-        let summary = format!("{surface} held the text of {}; it was withheld", holdouts.join(", "));
+        let summary = format!("{surface} held text of {}; the builder did not get it", holdouts.join(", "));
         let leak = LeakCaught { action: self.action.id.clone(), surface: surface.to_owned(), holdouts };
         self.journal.record(leak).await?;
         let incident = IncidentId::from_uuid(Uuid::now_v7());
@@ -114,6 +125,22 @@ impl Job {
     pub(crate) async fn bodies(&self) -> Vec<Body> {
         self.journal.events().await.iter().map(|event| event.body.clone()).collect()
     }
+}
+
+/// What this action's sessions have cost so far, however it ended.
+pub(crate) async fn spent_by_models(job: &Job) -> Spend {
+    let mut sessions = BTreeSet::new();
+    let mut spent = Spend::default();
+    for event in job.bodies().await {
+        match event {
+            Body::SessionStarted(started) if started.action == job.action.id => {
+                sessions.insert(started.session);
+            }
+            Body::TurnReplied(turn) if sessions.contains(&turn.session) => spent += turn.spent,
+            _ => {}
+        }
+    }
+    spent
 }
 
 /// Performs one action.
@@ -139,7 +166,11 @@ async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, sandbox::Error> + Send + 'static,
 ) -> Result<T, Failure> {
     let worked = tokio::task::spawn_blocking(work).await.map_err(Failure::transient)?;
-    worked.map_err(Failure::transient)
+    worked.map_err(|error| match error {
+        // The same tree has the same fault the next time.
+        sandbox::Error::Copy { .. } | sandbox::Error::TooLarge { .. } => Failure::permanent(error),
+        other => Failure::transient(other),
+    })
 }
 
 fn done(output: Value) -> Done {

@@ -1,6 +1,6 @@
 //! Leaves the result as a commit on `factory/<spec>/<run>`, with what stands behind it in the message.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use model::{
     event::{Body, grade::GateEvaluated, run::BranchWritten},
@@ -27,22 +27,26 @@ pub(super) async fn publish(job: &Job) -> Result<Done, Failure> {
     let message = message(job, gate.as_ref()).await;
     let replaces: Vec<String> = job.seed.tree.entries.keys().cloned().collect();
     let tree_dir = job.dir().tree(tree);
-    let wanted = BranchCommit {
-        branch: &branch,
-        base: job.seed.settings.base.as_deref(),
-        subject: &spec.subject,
-        replaces: &replaces,
-        tree: &tree_dir,
-        message: &message,
-    };
-    let commit = repo::write_branch(&job.seed.settings.repository, &wanted).map_err(describe)?;
+    let (seed, named) = (Arc::clone(&job.seed), branch.clone());
+    let writing = tokio::task::spawn_blocking(move || {
+        let wanted = BranchCommit {
+            branch: &named,
+            base: seed.settings.base.as_deref(),
+            subject: &seed.spec.subject,
+            replaces: &replaces,
+            tree: &tree_dir,
+            message: &message,
+        };
+        repo::write_branch(&seed.settings.repository, &wanted)
+    });
+    let commit = writing.await.map_err(Failure::transient)?.map_err(|error| describe(&error))?;
     let (visible, holdout) = gate.map_or_else(Default::default, |gate| (gate.visible, gate.holdout));
     job.journal.record(BranchWritten { branch: branch.clone(), commit: commit.clone(), visible, holdout }).await?;
     Ok(done(json!({ "branch": branch, "commit": commit, "budget_ended": budget_ended })))
 }
 
-fn describe(error: repo::Error) -> Failure {
-    let cause = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+fn describe(error: &repo::Error) -> Failure {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
     Failure::transient(format!("{error}{cause}"))
 }
 

@@ -13,7 +13,7 @@ use crate::{
 
 const BACKOFF_BASE_MS: u64 = 200; // doubles with each attempt
 const BACKOFF_MAX_MS: u64 = 60_000;
-const SETTLE_STEPS_MAX: usize = 1_000; // control nodes in a row; a longer chain is a cycle without work in it
+const SETTLE_STEPS_MAX: usize = 200; // in a row without work: a longer chain walks in circles; all fit one append
 
 /// What follows `event`, given the state with the event already applied.
 ///
@@ -69,7 +69,7 @@ fn follow_control(state: &State, arrived: &NodeArrived) -> Vec<Body> {
     let Some(node) = state.flow.nodes.get(&arrived.node) else { return Vec::new() };
     match node.kind {
         NodeKind::Exit => vec![exit(state, &arrived.node, node)],
-        NodeKind::Parallel => node.next.iter().flat_map(|edge| enter(state, &edge.to, Some(&arrived.node))).collect(),
+        NodeKind::Parallel => enter_all(state, &arrived.node, node),
         NodeKind::FanIn => {
             let waited_for = state.flow.in_degree(&arrived.node);
             let here = state.arrived.get(&arrived.node).copied().unwrap_or_default();
@@ -108,6 +108,15 @@ fn enter(state: &State, id: &str, from: Option<&str>) -> Vec<Body> {
     }
     let visit = state.visits.get(id).copied().unwrap_or_default() + 1;
     vec![schedule(id, node, visit, 1)]
+}
+
+/// All branches, or none of them where the budget has ended: it is to end once, not once a branch.
+fn enter_all(state: &State, id: &str, node: &Node) -> Vec<Body> {
+    let spends = |to: &str| state.flow.nodes.get(to).is_some_and(|target| target.kind.spends());
+    match state.limit_reached() {
+        Some(limit) if node.next.iter().any(|edge| spends(&edge.to)) => end_of_budget(state, id, limit.words()),
+        _ => node.next.iter().flat_map(|edge| enter(state, &edge.to, Some(id))).collect(),
+    }
 }
 
 fn end_of_budget(state: &State, from: &str, reason: &str) -> Vec<Body> {

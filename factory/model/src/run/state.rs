@@ -36,6 +36,8 @@ pub struct State {
     pub arrived: BTreeMap<String, usize>,
     /// The latest instant that an event has told.
     pub now: Timestamp,
+    /// How long a worker had the run: neither waiting for one nor waiting for a person counts.
+    pub active_ms: u64,
     /// Set when the walk was sent to the flow's `on_budget`, so that it is sent there once.
     pub budget_ended: bool,
 }
@@ -77,6 +79,7 @@ impl State {
             succeeded: BTreeSet::new(),
             arrived: BTreeMap::new(),
             budget_ended: false,
+            active_ms: 0,
         }
     }
 
@@ -92,13 +95,14 @@ impl State {
     /// Folds one event. Events that tell nothing about the walk (turns, trials …) change nothing.
     pub fn apply(&mut self, event: &Body) {
         match event {
+            // Nobody worked since the last event.
             Body::RunClaimed(claimed) => self.now = claimed.at,
             Body::RunParked(parked) => self.status = Status::Parked(parked.clone()),
             Body::RunFinished(finished) => self.status = Status::Finished(finished.clone()),
             Body::NodeArrived(arrived) => self.apply_arrival(arrived),
             Body::ActionScheduled(action) => self.apply_scheduled(action),
             Body::ActionStarted(started) => {
-                self.now = started.at;
+                self.worked_until(started.at);
                 if let Some(known) = self.actions.get_mut(&started.action) {
                     known.progress = Progress::Started;
                 }
@@ -151,10 +155,13 @@ impl State {
     }
 
     fn apply_finished(&mut self, finished: &ActionFinished) {
-        self.now = finished.at;
         self.spent += finished.spent;
-        if matches!(self.status, Status::Parked(_)) {
+        if matches!(&self.status, Status::Parked(parked) if parked.action == finished.action) {
+            // The time that a person took to answer is nobody's work.
+            self.now = finished.at;
             self.status = Status::Active;
+        } else {
+            self.worked_until(finished.at);
         }
         let Some(known) = self.actions.get_mut(&finished.action) else { return };
         known.progress = Progress::Finished(finished.outcome.clone());
@@ -179,9 +186,15 @@ impl State {
         self.actions.values().filter(|known| !matches!(known.progress, Progress::Finished(_)))
     }
 
+    fn worked_until(&mut self, at: Timestamp) {
+        let worked = at.duration_since(self.now).as_millis();
+        self.active_ms = self.active_ms.saturating_add(u64::try_from(worked).unwrap_or(0));
+        self.now = self.now.max(at);
+    }
+
+    /// Wall time that counts against the budget.
     pub fn elapsed_ms(&self) -> u64 {
-        let elapsed = self.now.duration_since(self.created.created_at).as_millis();
-        u64::try_from(elapsed).unwrap_or(0)
+        self.active_ms
     }
 
     pub fn limit_reached(&self) -> Option<Limit> {

@@ -84,7 +84,19 @@ pub(crate) async fn execute(arguments: Arguments) -> ExitCode {
 fn status_of(error: &anyhow::Error) -> u8 {
     use controller::seed;
     let wrong_input = error.downcast_ref::<located::Diagnostics>().is_some()
-        || matches!(error.downcast_ref::<seed::Error>(), Some(seed::Error::Wrong(_) | seed::Error::Repo(_)))
+        || matches!(
+            error.downcast_ref::<seed::Error>(),
+            Some(seed::Error::Wrong(_) | seed::Error::NoModel(_) | seed::Error::Repo(_))
+        )
+        || matches!(
+            error.downcast_ref::<controller::Error>(),
+            Some(
+                controller::Error::NoSuchChoice { .. }
+                    | controller::Error::NoQuestion { .. }
+                    | controller::Error::NotARun(_)
+                    | controller::Error::NotClaimable(_)
+            )
+        )
         || error.downcast_ref::<Wrong>().is_some();
     if wrong_input { exit::USAGE } else { exit::INFRASTRUCTURE }
 }

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use anyhow::Context as _;
 use clap::Args;
 use controller::{
     Factory,
@@ -37,13 +38,13 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     model: Option<String>,
     /// At most this many builds [default: the spec's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     iterations: Option<u32>,
     /// At most this much for models, in US dollars [default: the spec's].
     #[arg(long, value_name = "USD")]
     budget_usd: Option<f64>,
     /// Trials of each scenario in an iteration [default: the spec's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     trials: Option<u32>,
     /// Makes twins, random values and orders repeatable [default: from the run's id].
     #[arg(long, value_name = "N")]
@@ -151,12 +152,15 @@ async fn show(factory: Arc<Factory>, run: &RunId, show: &Show) -> anyhow::Result
         Ok(end) => terminal.summary(&factory, run, end).await?,
         Err(_) => exit::INFRASTRUCTURE,
     };
-    end?;
+    end.with_context(|| format!("{run} was let go; go on with `factory resume {run}`"))?;
     wiring::close(factory).await;
     Ok(status)
 }
 
 async fn drive(factory: Arc<Factory>, run: RunId, stop: CancellationToken) -> Result<End, controller::Error> {
+    if let Some(finished) = worker::finished(&factory, &run).await? {
+        return Ok(End::Finished(finished));
+    }
     let lease = worker::claim(&factory, &run).await?;
     Box::pin(worker::drive(&factory, lease, stop)).await
 }

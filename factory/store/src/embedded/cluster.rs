@@ -26,6 +26,7 @@ use super::{
     Access, Error, Options,
     binaries::Binaries,
     during,
+    guard::Guard,
     identity::Identity,
     own_folder,
     postmaster::{self, State},
@@ -72,6 +73,7 @@ pub struct Cluster {
 struct Membership {
     users: File,
     alive: File,
+    guard: Guard,
 }
 
 impl Cluster {
@@ -93,32 +95,15 @@ impl Cluster {
             let cache = options.cache_home.as_ref().unwrap_or(&clusters);
             template::instantiate(&home, cache, &binaries, &identity)?;
         }
-        Self::ensure_running(&home, &binaries, &Identity::of(&data)?)?;
+        ensure_running(&home, &binaries, &Identity::of(&data)?)?;
         let secret = |role| fs::read_to_string(home.join(secret_file(role))).map_err(during("read the passwords"));
         Ok(Self {
             folder: File::open(&data).map_err(during("open the data folder"))?,
             owner_secret: secret(OWNER)?,
             app_secret: secret(APP)?,
-            membership: Mutex::new(Some(Membership { users, alive })),
+            membership: Mutex::new(Some(Membership { users, alive, guard: Guard::over(home.clone(), binaries) })),
             home,
         })
-    }
-
-    fn ensure_running(home: &Path, binaries: &Binaries, identity: &Identity) -> Result<(), Error> {
-        let data = home.join("data");
-        if matches!(postmaster::settled(&data), State::Ready(_)) {
-            return Ok(());
-        }
-        postmaster::wait_for_orphans(&data);
-        let starting = home.join(STARTING);
-        File::create(&starting).map_err(during(format!("create {}", starting.display())))?;
-        // Before the server, so that there is no moment in which nobody would stop it.
-        watch(home);
-        let started = postmaster::start(&data, &home.join("server.log"), binaries, identity);
-        fs::remove_file(&starting).map_err(during(format!("remove {}", starting.display())))?;
-        let pid = started?;
-        tracing::debug!(pid = pid.as_raw_nonzero(), data = %data.display(), "private Postgres started");
-        Ok(())
     }
 
     /// Both logins, over the socket in the data folder.
@@ -144,7 +129,8 @@ impl Cluster {
     /// Ends this process' share; the last one to leave stops the server and waits for it.
     pub fn leave(&self) {
         let membership = self.membership.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let Some(Membership { users, alive }) = membership else { return };
+        let Some(Membership { users, alive, guard }) = membership else { return };
+        drop(guard);
         // Where the lock cannot be had the disk is in trouble; the watchdog stops the server then.
         if let Ok(_transition) = exclusive(&self.home)
             && users.try_lock().is_ok()
@@ -162,7 +148,25 @@ impl Drop for Cluster {
     }
 }
 
-fn exclusive(home: &Path) -> Result<File, Error> {
+/// Under the cluster's lock.
+pub(super) fn ensure_running(home: &Path, binaries: &Binaries, identity: &Identity) -> Result<(), Error> {
+    let data = home.join("data");
+    if matches!(postmaster::settled(&data), State::Ready(_)) {
+        return Ok(());
+    }
+    postmaster::wait_for_orphans(&data);
+    let starting = home.join(STARTING);
+    File::create(&starting).map_err(during(format!("create {}", starting.display())))?;
+    // Before the server, so that there is no moment in which nobody would stop it.
+    watch(home);
+    let started = postmaster::start(&data, &home.join("server.log"), binaries, identity);
+    fs::remove_file(&starting).map_err(during(format!("remove {}", starting.display())))?;
+    let pid = started?;
+    tracing::debug!(pid = pid.as_raw_nonzero(), data = %data.display(), "private Postgres started");
+    Ok(())
+}
+
+pub(super) fn exclusive(home: &Path) -> Result<File, Error> {
     let file = open_lock(&home.join("lock"))?;
     file.lock().map_err(during("lock the cluster"))?;
     Ok(file)

@@ -14,6 +14,7 @@
 
 mod binaries;
 mod cluster;
+mod guard;
 mod identity;
 mod postmaster;
 mod template;
