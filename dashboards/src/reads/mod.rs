@@ -22,7 +22,7 @@ use serde::Serialize;
 
 pub use agent::{AgentSession, Call, Conversation, Entry, OutsideCommand, Reply};
 pub use run::{AgentHead, Incident, Progress, Round, RunPage, StepStatus, Trial, WalkStep};
-pub use trajectory::{Check, Step, Trajectory, TwinCall};
+pub use trajectory::{Part, Step, StepState, Trajectory, TwinCall};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -125,8 +125,30 @@ impl Reads for StoreReads {
             streams: state.streams,
             events: state.events,
             verified_at: state.checked_at,
-            head: None,
-            first_bad: state.first_bad.map(|what| BadRow { stream: String::new(), seq: 0, what }),
+            head: self.0.head_digest().await.map_err(unavailable)?,
+            first_bad: state.first_bad.as_deref().map(bad_row),
         })
+    }
+}
+
+/// The store keeps it as a person reads it: `<stream> event <seq>: <finding>`.
+fn bad_row(told: &str) -> BadRow {
+    let parts = || {
+        let (stream, rest) = told.split_once(" event ")?;
+        let (seq, what) = rest.split_once(": ")?;
+        Some(BadRow { stream: stream.to_owned(), seq: seq.parse().ok()?, what: what.to_owned() })
+    };
+    parts().unwrap_or_else(|| BadRow { stream: "an unknown stream".to_owned(), seq: 0, what: told.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bad_row;
+
+    #[test]
+    fn the_first_bad_event_is_read_back_from_what_the_store_keeps() {
+        let read = bad_row("run_1 event 15: the event is not there");
+        assert_eq!((read.stream.as_str(), read.seq, read.what.as_str()), ("run_1", 15, "the event is not there"));
+        assert_eq!(bad_row("something else").what, "something else");
     }
 }

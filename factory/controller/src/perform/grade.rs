@@ -248,6 +248,7 @@ fn bounded(record: &TrialRecord) -> TrialRecord {
 }
 
 fn in_words(failure: &harness::Failure) -> String {
+    // The message says what was expected and what came.
     format!("step {} \"{}\": {}", failure.step, failure.name, failure.message)
 }
 

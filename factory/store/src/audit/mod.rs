@@ -117,6 +117,16 @@ impl Store {
         })
     }
 
+    /// One digest over the heads of all streams: every event changes it. `None` where nothing is stored.
+    pub async fn head_digest(&self) -> Result<Option<Digest>, Error> {
+        let mut connection = self.pool.acquire().await?;
+        let heads = heads(&mut connection).await?;
+        let digest = heads
+            .iter()
+            .fold(Digest::ZERO, |digest, (stream, head)| digest.chain(stream.as_bytes()).chain(head.hash.as_bytes()));
+        Ok((!heads.is_empty()).then_some(digest))
+    }
+
     async fn keep(&self, report: &AuditReport) -> Result<(), Error> {
         sqlx::query(
             "insert into audit_checks (streams, events, anchored, first_bad) values ($1, $2, $3, $4)

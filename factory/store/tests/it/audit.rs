@@ -56,6 +56,18 @@ async fn an_untouched_log_is_good_and_the_check_is_kept() {
 }
 
 #[tokio::test]
+async fn every_event_changes_the_digest_of_all_heads() {
+    let db = Db::new().await;
+    assert_eq!(db.head_digest().await.unwrap(), None);
+    let mut seen = std::collections::BTreeSet::new();
+    for stream in [stream(), stream()] {
+        db.append(&stream, Expected::default(), &[note("one more")]).await.unwrap();
+        assert!(seen.insert(db.head_digest().await.unwrap()), "the digest did not change");
+    }
+    db.end().await;
+}
+
+#[tokio::test]
 async fn events_after_the_anchor_are_no_finding() {
     let scene = Scene::new().await;
     let more = Expected { head_seq: 5, epoch: 0 };

@@ -41,20 +41,20 @@ with open("app.py", "w") as file:
 "#;
 
 /// The template's service, with its one mistake mended.
-fn builder() -> String {
+pub(super) fn mended_app() -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace");
     let app = root.join("factory/server/templates/init/specs/greeting/app/app.py");
     let app = std::fs::read_to_string(app).expect("the template");
     let mended = app.replace("len(name) >= NAME_CHARS_MAX", "len(name) > NAME_CHARS_MAX");
     assert_ne!(app, mended, "the template's mistake has moved");
-    BUILDER.replace("@APP@", &mended)
+    mended
 }
 
 /// Issue 2, 9: what an outside agent does is graded and on record like the built-in one's work.
 #[test]
 fn an_outside_agent_gets_the_task_builds_in_the_sandbox_and_is_graded() {
     let place = Workplace::init();
-    place.write("build.py", &builder());
+    place.write("build.py", &BUILDER.replace("@APP@", &mended_app()));
     place.commit("an agent");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let (home, port) = (place.home(), listener.local_addr().expect("bound").port());
