@@ -51,7 +51,7 @@ impl RunDir {
     }
 
     pub fn tree(&self, digest: Digest) -> PathBuf {
-        self.0.join("trees").join(digest.short())
+        self.0.join("trees").join(digest.to_string().replace(':', "-"))
     }
 
     /// Takes no action: what lies here is seen by subjects, and must not say what they are tested for.

@@ -75,7 +75,7 @@ pub struct Overrides {
     pub iterations: Option<u32>,
     pub cost_usd_micros: Option<u64>,
     pub trials: Option<u32>,
-    /// Of twins and random data. Default: from the run's id.
+    /// Of twins and random data. Default: a fresh one.
     pub seed: Option<u64>,
 }
 
@@ -136,7 +136,7 @@ pub struct Compiled {
     repository: PathBuf,
     base: Option<String>,
     agent: AgentSetting,
-    /// From the run's id where nobody asked for one.
+    /// A fresh one where nobody asked for one.
     seed: Option<u64>,
 }
 
@@ -274,7 +274,7 @@ impl Compiled {
     /// Copies the seed into the run's folder and appends `run.created`. The run is then ready to be claimed.
     pub async fn start(self, store: &Store, home: &Path) -> Result<RunId, Error> {
         let run = RunId::from_uuid(Uuid::now_v7());
-        let seed = self.seed.unwrap_or_else(|| seed_of(&run));
+        let seed = self.seed.unwrap_or_else(fresh_seed);
         let settings =
             Settings { repository: self.repository.clone(), base: self.base.clone(), agent: self.agent.clone(), seed };
         let dir = RunDir::new(home, &run);
@@ -363,10 +363,10 @@ fn relative(path: &Path, root: &Path) -> String {
     full.strip_prefix(root).unwrap_or(&full).display().to_string()
 }
 
-fn seed_of(run: &RunId) -> u64 {
-    let digest = Digest::of(run.as_str().as_bytes());
-    let first = digest.as_bytes().first_chunk().expect("32 bytes hold 8");
-    u64::from_le_bytes(*first)
+/// Nothing that a subject can see leads to it: who knows the seed knows every random value of a scenario.
+fn fresh_seed() -> u64 {
+    let (high, low) = Uuid::new_v4().as_u64_pair();
+    high ^ low
 }
 
 /// What the run builds from: spec, scenarios, holdouts, tree.

@@ -46,7 +46,7 @@ pub(crate) struct RunArguments {
     /// Trials of each scenario in an iteration [default: the spec's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     trials: Option<u32>,
-    /// Makes twins, random values and orders repeatable [default: from the run's id].
+    /// Makes twins, random values and orders repeatable [default: a fresh one].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     #[command(flatten)]
