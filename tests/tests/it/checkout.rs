@@ -196,13 +196,10 @@ impl Run {
             },
             _ => None,
         });
-        let digest = trees.last().expect("a build").trim_start_matches("b3:").to_owned();
-        let trees = self.run_folder().join("trees");
-        let names = fs::read_dir(&trees).expect("trees").flatten().map(|entry| entry.path());
-        names
-            .into_iter()
-            .find(|path| path.file_name().is_some_and(|name| digest.starts_with(&*name.to_string_lossy())))
-            .expect("the built tree is kept")
+        let digest = trees.last().expect("a build").replace(':', "-");
+        let tree = self.run_folder().join("trees").join(digest);
+        assert!(tree.is_dir(), "the built tree is kept: {}", tree.display());
+        tree
     }
 
     fn run_folder(&self) -> std::path::PathBuf {
