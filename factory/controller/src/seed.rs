@@ -266,11 +266,6 @@ fn agent_setting(
 }
 
 impl Compiled {
-    /// Where the model's replies come from, in words.
-    pub fn agent(&self) -> &AgentSetting {
-        &self.agent
-    }
-
     /// Copies the seed into the run's folder and appends `run.created`. The run is then ready to be claimed.
     pub async fn start(self, store: &Store, home: &Path) -> Result<RunId, Error> {
         let run = RunId::from_uuid(Uuid::now_v7());

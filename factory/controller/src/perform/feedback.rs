@@ -9,7 +9,10 @@ use model::{
 use serde_json::json;
 
 use super::{Done, Failure, Job, done, gate::trials_of_last_build};
-use crate::feedback::{self, HoldoutOutcome, VisibleFailure};
+use crate::{
+    feedback::{self, HoldoutOutcome, VisibleFailure},
+    leak::LeakScanner,
+};
 
 const WITHHELD: &str = "the details were withheld by the leak scanner; see the scenario's file";
 
@@ -17,9 +20,10 @@ pub(super) async fn compose(job: &Job) -> Result<Done, Failure> {
     let trials = trials_of_last_build(job).await;
     let iteration = job.iteration().await;
     let mut visible = visible_failures(&trials);
-    withhold_leaks(job, &mut visible).await?;
+    let scanner = job.scanner();
+    withhold_leaks(job, &scanner, &mut visible).await?;
     let (text, disclosures) = feedback::compose(iteration, &visible, &holdout_outcomes(job, &trials));
-    let held = job.scanner().scan(&text);
+    let held = scanner.scan(&text);
     if !held.is_empty() {
         // Only themes are left in the text: a person has put a holdout's words into its theme.
         job.caught("feedback", held.into_iter().collect()).await?;
@@ -48,8 +52,7 @@ fn visible_failures(trials: &[TrialFinished]) -> Vec<VisibleFailure> {
 }
 
 /// The tested software prints what it likes, and a failure quotes it: so each is scanned before it goes back.
-async fn withhold_leaks(job: &Job, failures: &mut [VisibleFailure]) -> Result<(), Failure> {
-    let scanner = job.scanner();
+async fn withhold_leaks(job: &Job, scanner: &LeakScanner, failures: &mut [VisibleFailure]) -> Result<(), Failure> {
     for failed in failures {
         let held = scanner.scan(&failed.failure);
         if !held.is_empty() {
