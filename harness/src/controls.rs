@@ -1,7 +1,11 @@
 //! Controls: a scenario proves itself before it counts. It must be red where nothing listens (*nop*) and where
 //! everything is answered with 200 and `{}` (*stub*, the minimum viable lie).
 
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::{
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use reqwest::Url;
@@ -13,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    Exit, Gate, Plan, Report, RunError, StopEarly, SubjectConfig, Suite, Unobserved, Verdict,
+    Exit, Gate, Observer, ObserverError, Plan, RunError, StopEarly, SubjectConfig, Suite, TrialRecord, Verdict,
     run::run_with,
     step::Patience,
     subject::{ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal},
@@ -68,20 +72,33 @@ pub async fn prove(suite: &Suite, subject: &SubjectConfig, jobs: usize) -> Resul
             gate: Gate::Every { confidence: 0.95 },
             stop_early: StopEarly::Never,
         };
-        let report = run_with(Patience::None, &plan, &control, None, &Unobserved).await?;
-        results.extend(results_of(control, &report));
+        let found = Found { control, results: Mutex::default() };
+        run_with(Patience::None, &plan, &control, None, &found).await?;
+        let mut found = found.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_by_key(|result| suite.scenarios.iter().position(|scenario| scenario.slug == result.scenario));
+        results.append(&mut found);
     }
     Ok(results)
 }
 
-fn results_of(control: Control, report: &Report) -> Vec<ControlResult> {
-    let of = |record: &crate::TrialRecord| ControlResult {
-        scenario: record.scenario.clone(),
-        control,
-        verdict: record.verdict,
-        message: record.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone()),
-    };
-    report.records.iter().map(of).collect()
+/// Keeps what a control's trials came to.
+struct Found {
+    control: Control,
+    results: Mutex<Vec<ControlResult>>,
+}
+
+#[async_trait]
+impl Observer for Found {
+    async fn trial_finished(&self, record: &TrialRecord) -> Result<(), ObserverError> {
+        let result = ControlResult {
+            scenario: record.scenario.clone(),
+            control: self.control,
+            verdict: record.verdict,
+            message: record.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone()),
+        };
+        self.results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+        Ok(())
+    }
 }
 
 #[async_trait]

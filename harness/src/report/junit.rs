@@ -3,11 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, ScenarioReport};
-use crate::{
-    record::{TrialRecord, Verdict},
-    stats::Flake,
-};
+use super::{Invalid, Report, ScenarioReport, TrialFailure};
+use crate::stats::Flake;
 
 /// The whole report as one XML document.
 pub fn junit(report: &Report) -> String {
@@ -22,14 +19,14 @@ pub fn junit(report: &Report) -> String {
     );
     xml.push_str(&head);
     for scenario in &report.scenarios {
-        let records: Vec<_> = report.records.iter().filter(|record| record.scenario == scenario.scenario).collect();
-        case(&mut xml, scenario, &records);
+        let invalid = report.invalid.iter().filter(|invalid| invalid.scenario == scenario.scenario);
+        case(&mut xml, scenario, invalid);
     }
     xml.push_str("  </testsuite>\n</testsuites>\n");
     xml
 }
 
-fn case(xml: &mut String, scenario: &ScenarioReport, records: &[&TrialRecord]) {
+fn case<'a>(xml: &mut String, scenario: &ScenarioReport, invalid: impl Iterator<Item = &'a Invalid>) {
     let name = escaped(&scenario.scenario);
     let time = seconds(scenario.duration_ms);
     let mut line = |text: String| writeln!(xml, "{text}").expect("a String takes every write");
@@ -52,15 +49,16 @@ fn case(xml: &mut String, scenario: &ScenarioReport, records: &[&TrialRecord]) {
         let count = scenario.count;
         line(format!("      <failure message=\"flaky: {} of {} trials\"/>", count.satisfied, count.valid));
     }
-    for record in records {
-        let Some(failure) = &record.failure else { continue };
-        let tag = match record.verdict {
-            Verdict::Unsatisfied => failed_tag,
-            Verdict::Infra | Verdict::Unjudged => "error",
-            Verdict::Satisfied => continue,
-        };
-        let message = format!("trial {}, step {} {}", record.trial, failure.step, failure.name);
-        line(format!("      <{tag} message=\"{}\">{}</{tag}>", escaped(&message), escaped(&failure.message)));
+    for TrialFailure { trial, failure, .. } in &scenario.failures {
+        let message = format!("trial {trial}, step {} {}", failure.step, failure.name);
+        line(format!(
+            "      <{failed_tag} message=\"{}\">{}</{failed_tag}>",
+            escaped(&message),
+            escaped(&failure.message)
+        ));
+    }
+    for Invalid { trial, reason, .. } in invalid {
+        line(format!("      <error message=\"trial {trial}\">{}</error>", escaped(reason)));
     }
     line("    </testcase>".to_owned());
 }
@@ -139,9 +137,9 @@ mod tests {
                 <property name="interval_upper" value="1.0000"/>
                 <property name="requirements" value="R1"/>
               </properties>
-              <error message="trial 1, step 2 GET /orders">status: expected 200, got 402
+              <error message="trial 1">status: expected 200, got 402
         json $.a: expected &quot;&lt;b&gt;&quot;, got nothing there</error>
-              <error message="trial 2, step 2 GET /orders">status: expected 200, got 402
+              <error message="trial 2">status: expected 200, got 402
         json $.a: expected &quot;&lt;b&gt;&quot;, got nothing there</error>
             </testcase>
           </testsuite>

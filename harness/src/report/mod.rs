@@ -2,21 +2,23 @@
 
 mod events;
 mod junit;
+mod roster;
+mod tally;
 mod terminal;
-
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use events::JsonLines;
 pub use junit::junit;
-pub use terminal::{Paint, failure_text, printable, terminal};
+pub use roster::{Entry, Roster};
+pub use tally::{FAILURES_KEPT_MAX, Tally};
+pub use terminal::{Paint, printable, terminal};
 
 use crate::{
     record::{Failure, TrialRecord, Verdict},
-    run::{Gate, Plan, cells},
+    run::Gate,
     scenario::Kind,
-    stats::{self, Cell, Count, Flake, Interval},
+    stats::{Cell, Count, Flake, Interval},
 };
 
 /// The result of a run.
@@ -40,11 +42,9 @@ pub struct Report {
     /// Valid or not.
     pub executed: u32,
     pub scenarios: Vec<ScenarioReport>,
-    /// Trials that are not counted, with the reason.
+    /// Trials that are not counted, with the reason; of each scenario at most [`FAILURES_KEPT_MAX`].
     pub invalid: Vec<Invalid>,
     pub duration_ms: u64,
-    #[serde(skip)]
-    pub records: Vec<TrialRecord>,
 }
 
 /// What a run amounts to.
@@ -66,12 +66,21 @@ pub struct ScenarioReport {
     pub requirements: Vec<String>,
     pub theme: Option<String>,
     pub weight: f64,
+    /// Where it is written.
+    #[serde(default)]
+    pub file: String,
     pub count: Count,
+    /// Trials, valid or not.
+    #[serde(default)]
+    pub executed: u32,
     pub flake: Flake,
     /// Wilson, two-sided, at the gate's confidence.
     pub interval: Interval,
+    /// Of all trials together.
     pub duration_ms: u64,
-    /// One for each trial that was not satisfied.
+    #[serde(default)]
+    pub slowest_ms: u64,
+    /// The first that were not satisfied, at most [`FAILURES_KEPT_MAX`].
     pub failures: Vec<TrialFailure>,
 }
 
@@ -83,6 +92,9 @@ pub struct TrialFailure {
     /// Gives the trial's random values again.
     pub seed: u64,
     pub failure: Failure,
+    /// The end of the subject's log.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject_log: String,
 }
 
 /// A trial that is not counted.
@@ -96,41 +108,15 @@ pub struct Invalid {
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, mut records: Vec<TrialRecord>, took: Duration) -> Self {
-        let order = |slug: &str| plan.suite.scenarios.iter().position(|scenario| scenario.slug == slug);
-        records.sort_by_key(|record| (order(&record.scenario), record.trial));
-        let cells: Vec<Cell> = cells(plan, &records).into_iter().map(|(cell, _)| cell).collect();
-        let pooled = stats::pooled(&cells);
-        let confidence = plan.gate.confidence();
-        let planned = plan.trials.saturating_mul(u32::try_from(cells.len()).unwrap_or(u32::MAX));
-        Self {
-            subject: plan.subject.name.clone(),
-            suite: plan.suite.kind,
-            outcome: outcome(plan.gate, &cells),
-            gate: plan.gate,
-            seed: plan.seed,
-            satisfaction: pooled.map(|pooled| pooled.satisfaction),
-            standard_error: pooled.map(|pooled| pooled.standard_error),
-            lower_bound: pooled.map(|pooled| pooled.lower_bound(confidence)),
-            trials_needed: pooled.and_then(|pooled| match plan.gate {
-                Gate::Every { .. } => None,
-                Gate::LowerBound { target, confidence } => {
-                    stats::trials_needed(pooled.satisfaction, pooled.effective_trials, target, confidence)
-                }
-            }),
-            planned,
-            executed: u32::try_from(records.len()).unwrap_or(u32::MAX),
-            scenarios: scenarios(plan, &records, &cells),
-            invalid: records.iter().filter(|record| !record.verdict.is_valid()).map(invalid).collect(),
-            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            records,
-        }
-    }
-
     /// Valid trials of the whole suite.
     pub fn count(&self) -> Count {
         let sum = |of: fn(&Count) -> u32| self.scenarios.iter().map(|scenario| of(&scenario.count)).sum();
         Count { satisfied: sum(|count| count.satisfied), valid: sum(|count| count.valid) }
+    }
+
+    /// How many trials are not counted.
+    pub fn invalid_count(&self) -> u32 {
+        self.executed - self.count().valid
     }
 
     /// The exit status for a shell: 0 satisfied, 1 not, 5 nothing can be concluded.
@@ -155,37 +141,21 @@ fn outcome(gate: Gate, cells: &[Cell]) -> Outcome {
     }
 }
 
-fn scenarios(plan: &Plan, records: &[TrialRecord], cells: &[Cell]) -> Vec<ScenarioReport> {
-    let of = |(scenario, cell): (&std::sync::Arc<crate::scenario::Scenario>, &Cell)| ScenarioReport {
-        scenario: scenario.slug.clone(),
-        title: scenario.title.clone(),
-        requirements: scenario.requirements.clone(),
-        theme: scenario.theme.clone(),
-        weight: scenario.weight,
-        count: cell.count,
-        flake: Flake::of(cell.count),
-        interval: stats::wilson(cell.count, plan.gate.confidence()),
-        duration_ms: of_scenario(records, &scenario.slug).map(|record| record.duration_ms).sum(),
-        failures: of_scenario(records, &scenario.slug).filter_map(failure).collect(),
-    };
-    plan.suite.scenarios.iter().zip(cells).map(of).collect()
+impl TrialFailure {
+    fn of(record: &TrialRecord, failure: &Failure) -> Self {
+        let (failure, subject_log) = (failure.clone(), record.subject_log.clone());
+        Self { trial: record.trial, seed: record.seed, failure, subject_log }
+    }
 }
 
-fn of_scenario<'a>(records: &'a [TrialRecord], slug: &'a str) -> impl Iterator<Item = &'a TrialRecord> {
-    records.iter().filter(move |record| record.scenario == slug)
-}
-
-fn failure(record: &TrialRecord) -> Option<TrialFailure> {
-    let failure = record.failure.clone().filter(|_| record.verdict == Verdict::Unsatisfied)?;
-    Some(TrialFailure { trial: record.trial, seed: record.seed, failure })
-}
-
-fn invalid(record: &TrialRecord) -> Invalid {
-    Invalid {
-        scenario: record.scenario.clone(),
-        trial: record.trial,
-        verdict: record.verdict,
-        reason: record.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone()),
+impl Invalid {
+    fn of(record: &TrialRecord) -> Self {
+        Self {
+            scenario: record.scenario.clone(),
+            trial: record.trial,
+            verdict: record.verdict,
+            reason: record.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone()),
+        }
     }
 }
 

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use located::Source;
-
-use super::Report;
+use super::{Entry, Report, Roster, Tally};
 use crate::{
     record::{Failure, TrialRecord, Verdict},
-    run::{Gate, Plan, StopEarly},
-    scenario::{Kind, Suite},
-    subject::SubjectConfig,
+    run::Gate,
+    scenario::Kind,
 };
 
 pub(crate) fn record(scenario: &str, trial: u32, verdict: Verdict) -> TrialRecord {
@@ -41,24 +38,16 @@ pub(crate) fn record(scenario: &str, trial: u32, verdict: Verdict) -> TrialRecor
 
 /// Four scenarios: passing, failing, flaky, and one that was never valid.
 pub(crate) fn report() -> Report {
-    let scenario = |slug: &str| {
-        let text = format!(
-            "scenario: {slug}\ntitle: The {slug} one\nrequirements: [R1]\nsteps: [{{ http: {{ get: / }}, expect: {{ status: 200 }} }}]\n"
-        );
-        Source::new(format!("{slug}.yaml"), text)
-    };
-    let sources = ["good", "bad", "flaky", "broken"].into_iter().map(scenario).collect();
-    let plan = Plan {
-        suite: Suite::from_sources(sources, Kind::Visible).unwrap(),
-        subject: SubjectConfig::already_running("shop"),
-        root: ".".into(),
-        trials: 2,
-        seed: 7,
-        jobs: 1,
-        done: Vec::new(),
-        gate: Gate::LowerBound { target: 0.8, confidence: 0.95 },
-        stop_early: StopEarly::Never,
-    };
+    tally().report(Duration::from_millis(5120))
+}
+
+pub(crate) fn tally() -> Tally {
+    let mut tally = Tally::new(roster(2));
+    records().for_each(|record| tally.add(&record));
+    tally
+}
+
+pub(crate) fn records() -> impl Iterator<Item = TrialRecord> {
     use Verdict::{Infra, Satisfied, Unsatisfied};
     let verdicts = [
         ("good", [Satisfied, Satisfied]),
@@ -66,8 +55,26 @@ pub(crate) fn report() -> Report {
         ("flaky", [Satisfied, Unsatisfied]),
         ("broken", [Infra, Infra]),
     ];
-    let records = verdicts
+    verdicts
         .into_iter()
-        .flat_map(|(slug, pair)| pair.into_iter().zip(1..).map(move |(verdict, n)| record(slug, n, verdict)));
-    Report::new(&plan, records.collect(), Duration::from_millis(5120))
+        .flat_map(|(slug, pair)| pair.into_iter().zip(1..).map(move |(verdict, n)| record(slug, n, verdict)))
+}
+
+pub(crate) fn roster(trials: u32) -> Roster {
+    let entry = |slug: &str| Entry {
+        scenario: slug.to_owned(),
+        title: format!("The {slug} one"),
+        requirements: vec!["R1".to_owned()],
+        theme: None,
+        weight: 1.0,
+        file: format!("scenarios/{slug}.yaml"),
+    };
+    Roster {
+        subject: "shop".to_owned(),
+        suite: Kind::Visible,
+        gate: Gate::LowerBound { target: 0.8, confidence: 0.95 },
+        seed: 7,
+        trials,
+        scenarios: ["good", "bad", "flaky", "broken"].map(entry).into(),
+    }
 }

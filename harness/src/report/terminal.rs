@@ -2,12 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Outcome, Report, ScenarioReport};
-use crate::{
-    record::{TrialRecord, Verdict},
-    run::Gate,
-    stats::Flake,
-};
+use super::{Outcome, Report, ScenarioReport, TrialFailure};
+use crate::{record::Verdict, run::Gate, stats::Flake};
 
 /// Whether to use colour. Meaning never depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +37,10 @@ impl Paint {
 pub fn terminal(report: &Report, paint: Paint) -> String {
     let mut out = String::new();
     for scenario in report.scenarios.iter().filter(|scenario| scenario.flake != Flake::StablePass) {
-        let failed =
-            |record: &&TrialRecord| record.scenario == scenario.scenario && record.verdict == Verdict::Unsatisfied;
         line(&mut out, &heading(scenario, paint));
-        if let Some(record) = report.records.iter().find(failed) {
-            line(&mut out, &failure_text(record));
-            line_of_log(&mut out, &record.subject_log);
+        if let Some(first) = scenario.failures.first() {
+            line(&mut out, &failure_text(first));
+            line_of_log(&mut out, &first.subject_log);
         }
     }
     for ((scenario, verdict, reason), trials) in &invalid(report) {
@@ -75,13 +69,13 @@ fn invalid(report: &Report) -> Vec<(Reason<'_>, Vec<String>)> {
 }
 
 /// The failure of one trial, indented, with every expectation that did not hold.
-pub fn failure_text(record: &TrialRecord) -> String {
-    let Some(failure) = &record.failure else { return String::new() };
+fn failure_text(failed: &TrialFailure) -> String {
+    let failure = &failed.failure;
     let place = match failure.step {
         0 => failure.name.clone(),
         step => format!("step {step} \"{}\"", failure.name),
     };
-    format!("  trial {}, {place}:\n{}\n", record.trial, indented(&failure.message))
+    format!("  trial {}, {place}:\n{}\n", failed.trial, indented(&failure.message))
 }
 
 /// The last lines of the log, unless the failure itself ended with them.
@@ -190,9 +184,9 @@ mod tests {
         let text = "\u{1b}]0;satisfied\u{7} \u{9b}2J\r\u{202e}x\n\tüß 李";
         assert_eq!(printable(text), "␛]0;satisfied␇ \u{fffd}2J␍\u{fffd}x\n\tüß 李");
         let mut report = samples::report();
-        for record in &mut report.records {
-            record.subject_log = "\u{1b}[2Jall passed".to_owned();
-            record.failure.iter_mut().for_each(|failure| failure.message.push('\u{1b}'));
+        for failed in report.scenarios.iter_mut().flat_map(|scenario| &mut scenario.failures) {
+            failed.subject_log = "\u{1b}[2Jall passed".to_owned();
+            failed.failure.message.push('\u{1b}');
         }
         assert!(!terminal(&report, Paint::Plain).contains('\u{1b}'));
     }

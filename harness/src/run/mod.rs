@@ -4,8 +4,6 @@
 mod plan;
 mod schedule;
 
-pub(crate) use schedule::cells;
-
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -10,9 +10,8 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 use super::{Gate, Observer, Plan, RunError, StopEarly};
 use crate::{
     record::{Failure, TrialRecord, Verdict},
-    report::Report,
+    report::{Report, Roster, Tally},
     scenario::Scenario,
-    stats::{Cell, Count},
     step::Actor,
     subject::{ExecRequest, Exit},
     trial::Trial,
@@ -26,8 +25,10 @@ pub(super) async fn execute(plan: &Plan, actor: Actor<'_>, observer: &dyn Observ
         return Err(RunError::Empty { reason: "no scenario is selected, or zero trials are asked for" });
     }
     let started = Instant::now();
-    let mut records = done(plan);
-    let open = open(plan, &records);
+    let done = done(plan);
+    let mut tally = Tally::new(Roster::of(plan));
+    done.iter().for_each(|record| tally.add(record));
+    let open = open(plan, &done);
     let broken_build = if open.is_empty() { None } else { build(plan, actor).await? };
     let broken_build = broken_build.as_ref();
     let trial = |(scenario, number)| Trial {
@@ -47,17 +48,17 @@ pub(super) async fn execute(plan: &Plan, actor: Actor<'_>, observer: &dyn Observ
         let free = plan.jobs.max(1) - running.len();
         running.extend(open.by_ref().take(free).map(|next| attempted(trial(next), broken_build)));
         let Some(record) = running.next().await else { break };
-        records.push(record.map_err(RunError::Observer)?);
-        if plan.stop_early == StopEarly::WhenHopeless && is_hopeless(plan, &records) {
+        tally.add(&record.map_err(RunError::Observer)?);
+        if plan.stop_early == StopEarly::WhenHopeless && is_hopeless(plan, &tally) {
             break;
         }
     }
     drop(running);
-    Ok(Report::new(plan, records, started.elapsed()))
+    Ok(tally.report(started.elapsed()))
 }
 
 /// Records of an earlier part of this run that still belong to the plan; each trial counts once.
-fn done(plan: &Plan) -> Vec<TrialRecord> {
+fn done(plan: &Plan) -> Vec<&TrialRecord> {
     let slugs: HashSet<_> = plan.suite.scenarios.iter().map(|scenario| scenario.slug.as_str()).collect();
     let mut seen = HashSet::new();
     let fits = |record: &&TrialRecord| {
@@ -65,11 +66,11 @@ fn done(plan: &Plan) -> Vec<TrialRecord> {
             && slugs.contains(record.scenario.as_str())
             && (1..=plan.trials).contains(&record.trial)
     };
-    plan.done.iter().filter(fits).filter(|record| seen.insert(record.id())).cloned().collect()
+    plan.done.iter().filter(fits).filter(|record| seen.insert(record.id())).collect()
 }
 
 /// First trials of all scenarios before second ones: what is broken shows early.
-fn open<'a>(plan: &'a Plan, records: &[TrialRecord]) -> Vec<(&'a Scenario, u32)> {
+fn open<'a>(plan: &'a Plan, records: &[&TrialRecord]) -> Vec<(&'a Scenario, u32)> {
     let done: HashSet<_> = records.iter().map(|record| (record.scenario.as_str(), record.trial)).collect();
     let all = (1..=plan.trials).flat_map(|n| plan.suite.scenarios.iter().map(move |scenario| (scenario.as_ref(), n)));
     all.filter(|(scenario, n)| !done.contains(&(scenario.slug.as_str(), *n))).collect()
@@ -132,24 +133,7 @@ fn end_of(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-fn is_hopeless(plan: &Plan, records: &[TrialRecord]) -> bool {
-    let cells = cells(plan, records);
-    let open = cells.into_iter().map(|(cell, run)| (cell, plan.trials.saturating_sub(run)));
+fn is_hopeless(plan: &Plan, tally: &Tally) -> bool {
+    let open = tally.cells().map(|(cell, run)| (cell, plan.trials.saturating_sub(run)));
     Gate::is_hopeless(plan.gate, &open.collect::<Vec<_>>())
-}
-
-/// Count and weight of each scenario in the suite's order, with how many trials were run, valid or not.
-pub(crate) fn cells(plan: &Plan, records: &[TrialRecord]) -> Vec<(Cell, u32)> {
-    let mut counts: BTreeMap<&str, (Count, u32)> = BTreeMap::new();
-    for record in records {
-        let (count, run) = counts.entry(record.scenario.as_str()).or_default();
-        *run += 1;
-        count.valid += u32::from(record.verdict.is_valid());
-        count.satisfied += u32::from(record.verdict == Verdict::Satisfied);
-    }
-    let of = |scenario: &std::sync::Arc<Scenario>| {
-        let (count, run) = counts.get(scenario.slug.as_str()).copied().unwrap_or_default();
-        (Cell { count, weight: scenario.weight }, run)
-    };
-    plan.suite.scenarios.iter().map(of).collect()
 }

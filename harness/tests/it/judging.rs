@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::{Router, routing::get};
-use harness::{Outcome, Report, Unobserved, Verdict, run};
+use harness::{Outcome, Verdict};
 use judges::{Ask, AskError, Prompt};
 
-use crate::kit::{InProcess, in_process, plan, scenario, suite, tls};
+use crate::kit::{InProcess, Ran, in_process, plan, report_judged, scenario, suite};
 
 const STEPS: &str = r#"
 steps:
@@ -29,12 +29,11 @@ impl Ask for Greeter {
     }
 }
 
-async fn judged(mail: &'static str, ask: Option<Greeter>, rest: &str) -> Report {
-    tls();
+async fn judged(mail: &'static str, ask: Option<Greeter>, rest: &str) -> Ran {
     let app = Router::new().route("/", get(move || async move { mail }));
     let ask = ask.map(|ask| Arc::new(ask) as Arc<dyn Ask>);
     let plan = plan(suite(vec![scenario("a", rest)]), in_process());
-    run(plan, &InProcess(app), ask, &Unobserved).await.unwrap()
+    report_judged(plan, &InProcess(app), ask).await
 }
 
 #[tokio::test]

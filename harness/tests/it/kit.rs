@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use axum::Router;
 use harness::{
     ExecOutput, ExecRequest, Gate, Kind, LaunchError, LaunchRequest, Launcher, Leaks, Observer, ObserverError, Plan,
-    ProcessLauncher, Report, Running, Signal, StopEarly, SubjectConfig, Suite, TrialRecord, Unobserved, run,
+    ProcessLauncher, Report, Running, Signal, StopEarly, SubjectConfig, Suite, TrialRecord, run,
 };
 use located::{Diagnostics, Source};
 use tokio::task::JoinHandle;
@@ -82,12 +82,35 @@ pub(crate) fn plan(suite: Suite, subject: SubjectConfig) -> Plan {
     }
 }
 
-/// Runs a plan without observers or judges.
-pub(crate) async fn report(plan: Plan, launcher: &dyn Launcher) -> Report {
+/// A report with the records that it was made from, in the order of the suite.
+pub(crate) struct Ran {
+    pub(crate) report: Report,
+    pub(crate) records: Vec<TrialRecord>,
+}
+
+impl std::ops::Deref for Ran {
+    type Target = Report;
+
+    fn deref(&self) -> &Report {
+        &self.report
+    }
+}
+
+/// Runs a plan without judges.
+pub(crate) async fn report(plan: Plan, launcher: &dyn Launcher) -> Ran {
+    report_judged(plan, launcher, None).await
+}
+
+pub(crate) async fn report_judged(plan: Plan, launcher: &dyn Launcher, ask: Option<Arc<dyn judges::Ask>>) -> Ran {
     tls();
-    let running = run(plan, launcher, None, &Unobserved);
+    let noted = Noted::default();
+    let running = run(plan, launcher, ask, &noted);
     let ended = tokio::time::timeout(NO_HANG, running).await.expect("the run hangs");
-    ended.unwrap_or_else(|error| panic!("{error}"))
+    let report = ended.unwrap_or_else(|error| panic!("{error}"));
+    let mut records = noted.records.into_inner().unwrap();
+    let position = |slug: &str| report.scenarios.iter().position(|scenario| scenario.scenario == slug);
+    records.sort_by_key(|record| (position(&record.scenario), record.trial));
+    Ran { report, records }
 }
 
 /// One trial of one scenario against a router.
@@ -158,6 +181,7 @@ impl Running for Serving {
 #[derive(Default)]
 pub(crate) struct Noted {
     pub(crate) lines: Arc<Mutex<Vec<String>>>,
+    pub(crate) records: Mutex<Vec<TrialRecord>>,
     pub(crate) refuse: Option<usize>,
 }
 
@@ -172,6 +196,7 @@ impl Observer for Noted {
     }
 
     async fn trial_finished(&self, record: &TrialRecord) -> Result<(), ObserverError> {
+        self.records.lock().unwrap().push(record.clone());
         let mut lines = self.lines.lock().unwrap();
         lines.push(format!("finished {} {}", record.scenario, record.trial));
         let finished = lines.iter().filter(|line| line.starts_with("finished")).count();

@@ -1,0 +1,65 @@
+//! What was to be run: everything that a report needs to know beside the records. It is stored with a run, so that the
+//! report can be made again without the scenario files.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    run::{Gate, Plan},
+    scenario::{Kind, Scenario},
+};
+
+/// The scenarios of a run and how many trials each was to have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roster {
+    pub subject: String,
+    pub suite: Kind,
+    pub gate: Gate,
+    pub seed: u64,
+    /// Of each scenario.
+    pub trials: u32,
+    /// In the order in which they are reported.
+    pub scenarios: Vec<Entry>,
+}
+
+/// One scenario of a roster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    pub scenario: String,
+    pub title: String,
+    #[serde(default)]
+    pub requirements: Vec<String>,
+    #[serde(default)]
+    pub theme: Option<String>,
+    pub weight: f64,
+    /// Where it is written.
+    #[serde(default)]
+    pub file: String,
+}
+
+impl Roster {
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            subject: plan.subject.name.clone(),
+            suite: plan.suite.kind,
+            gate: plan.gate,
+            seed: plan.seed,
+            trials: plan.trials,
+            scenarios: plan.suite.scenarios.iter().map(|scenario| Entry::of(scenario)).collect(),
+        }
+    }
+}
+
+impl Entry {
+    fn of(scenario: &Scenario) -> Self {
+        Self {
+            scenario: scenario.slug.clone(),
+            title: scenario.title.clone(),
+            requirements: scenario.requirements.clone(),
+            theme: scenario.theme.clone(),
+            weight: scenario.weight,
+            file: scenario.source().name().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Counting records one by one. What is held does not grow with the trials: counts, and the first few failures of each
+//! scenario. The order in which records come does not matter.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{Invalid, Report, ScenarioReport, TrialFailure, outcome, roster::Roster};
+use crate::{
+    record::{TrialRecord, Verdict},
+    run::Gate,
+    stats::{self, Cell, Count, Flake},
+};
+
+/// Failed trials of one scenario that a report holds, and likewise invalid ones: those with the lowest numbers.
+pub const FAILURES_KEPT_MAX: usize = 10; // the eleventh time a person learns nothing new
+
+/// A report in the making.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    roster: Roster,
+    positions: HashMap<String, usize>,
+    rows: Vec<Row>,
+}
+
+/// What is known of one scenario.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    count: Count,
+    /// Valid or not.
+    executed: u32,
+    duration_ms: u64,
+    slowest_ms: u64,
+    failures: Vec<TrialFailure>,
+    invalid: Vec<Invalid>,
+}
+
+impl Tally {
+    pub fn new(roster: Roster) -> Self {
+        let names = roster.scenarios.iter().map(|entry| entry.scenario.clone());
+        let positions = names.zip(0..).collect();
+        let rows = vec![Row::default(); roster.scenarios.len()];
+        Self { roster, positions, rows }
+    }
+
+    /// Counts a trial. One of another suite, or of a scenario that is not on the roster, says nothing here and is
+    /// passed over; that no trial comes twice is up to the caller.
+    pub fn add(&mut self, record: &TrialRecord) {
+        let position = self.positions.get(&record.scenario).filter(|_| record.suite == self.roster.suite);
+        if let Some(position) = position {
+            self.rows[*position].add(record);
+        }
+    }
+
+    /// Count and weight of each scenario in the roster's order, with how many trials were run, valid or not.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Cell, u32)> {
+        let rows = self.rows.iter().zip(&self.roster.scenarios);
+        rows.map(|(row, entry)| (Cell { count: row.count, weight: entry.weight }, row.executed))
+    }
+
+    /// The report of what was counted so far.
+    pub fn report(&self, took: Duration) -> Report {
+        let cells: Vec<Cell> = self.cells().map(|(cell, _)| cell).collect();
+        let pooled = stats::pooled(&cells);
+        let gate = self.roster.gate;
+        Report {
+            subject: self.roster.subject.clone(),
+            suite: self.roster.suite,
+            outcome: outcome(gate, &cells),
+            gate,
+            seed: self.roster.seed,
+            satisfaction: pooled.map(|pooled| pooled.satisfaction),
+            standard_error: pooled.map(|pooled| pooled.standard_error),
+            lower_bound: pooled.map(|pooled| pooled.lower_bound(gate.confidence())),
+            trials_needed: pooled.and_then(|pooled| match gate {
+                Gate::Every { .. } => None,
+                Gate::LowerBound { target, confidence } => {
+                    stats::trials_needed(pooled.satisfaction, pooled.effective_trials, target, confidence)
+                }
+            }),
+            planned: self.roster.trials.saturating_mul(u32::try_from(cells.len()).unwrap_or(u32::MAX)),
+            executed: self.rows.iter().map(|row| row.executed).sum(),
+            scenarios: self.scenarios(),
+            invalid: self.rows.iter().flat_map(|row| row.invalid.iter().cloned()).collect(),
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn scenarios(&self) -> Vec<ScenarioReport> {
+        let confidence = self.roster.gate.confidence();
+        let of = |(row, entry): (&Row, &super::Entry)| ScenarioReport {
+            scenario: entry.scenario.clone(),
+            title: entry.title.clone(),
+            requirements: entry.requirements.clone(),
+            theme: entry.theme.clone(),
+            weight: entry.weight,
+            file: entry.file.clone(),
+            count: row.count,
+            executed: row.executed,
+            flake: Flake::of(row.count),
+            interval: stats::wilson(row.count, confidence),
+            duration_ms: row.duration_ms,
+            slowest_ms: row.slowest_ms,
+            failures: row.failures.clone(),
+        };
+        self.rows.iter().zip(&self.roster.scenarios).map(of).collect()
+    }
+}
+
+impl Row {
+    fn add(&mut self, record: &TrialRecord) {
+        self.executed += 1;
+        self.count.valid += u32::from(record.verdict.is_valid());
+        self.count.satisfied += u32::from(record.verdict == Verdict::Satisfied);
+        self.duration_ms = self.duration_ms.saturating_add(record.duration_ms);
+        self.slowest_ms = self.slowest_ms.max(record.duration_ms);
+        match record.verdict {
+            Verdict::Satisfied => {}
+            Verdict::Unsatisfied => {
+                if let Some(why) = &record.failure {
+                    keep_first(&mut self.failures, record.trial, |kept| kept.trial, || TrialFailure::of(record, why));
+                }
+            }
+            Verdict::Infra | Verdict::Unjudged => {
+                keep_first(&mut self.invalid, record.trial, |kept| kept.trial, || Invalid::of(record));
+            }
+        }
+    }
+}
+
+/// Keeps those with the lowest numbers, in order, without making what would not be kept.
+fn keep_first<T>(kept: &mut Vec<T>, number: u32, number_of: fn(&T) -> u32, make: impl FnOnce() -> T) {
+    let position = kept.partition_point(|other| number_of(other) <= number);
+    if position < FAILURES_KEPT_MAX {
+        kept.truncate(FAILURES_KEPT_MAX - 1);
+        kept.insert(position, make());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{FAILURES_KEPT_MAX, Tally};
+    use crate::{
+        record::Verdict,
+        report::samples,
+        scenario::Kind,
+        stats::{Count, Flake},
+    };
+
+    #[test]
+    fn the_order_of_records_changes_nothing() {
+        let verdict = |n: u32| [Verdict::Satisfied, Verdict::Unsatisfied, Verdict::Infra][n as usize % 3];
+        let records: Vec<_> = (1..=60).map(|n| samples::record("flaky", n, verdict(n))).collect();
+        let mut forwards = Tally::new(samples::roster(60));
+        let mut backwards = forwards.clone();
+        records.iter().for_each(|record| forwards.add(record));
+        records.iter().rev().for_each(|record| backwards.add(record));
+        assert_eq!(forwards.report(Duration::ZERO), backwards.report(Duration::ZERO));
+    }
+
+    #[test]
+    fn only_the_first_failures_are_held_and_all_are_counted() {
+        let mut tally = Tally::new(samples::roster(100));
+        for n in (1..=100).rev() {
+            tally.add(&samples::record("bad", n, if n % 2 == 0 { Verdict::Unsatisfied } else { Verdict::Unjudged }));
+        }
+        let report = tally.report(Duration::ZERO);
+        let bad = report.scenarios.iter().find(|scenario| scenario.scenario == "bad").unwrap();
+        assert_eq!((bad.count, bad.executed, bad.flake), (Count::new(0, 50), 100, Flake::StableFail));
+        let failed: Vec<_> = bad.failures.iter().map(|failure| failure.trial).collect();
+        assert_eq!(failed, (1..=10).map(|n| 2 * n).collect::<Vec<_>>());
+        assert_eq!((report.invalid.len(), report.invalid[0].trial), (FAILURES_KEPT_MAX, 1));
+        assert_eq!((report.invalid_count(), report.planned), (50, 400));
+    }
+
+    #[test]
+    fn records_of_other_suites_and_scenarios_are_not_counted() {
+        let mut tally = Tally::new(samples::roster(1));
+        tally.add(&samples::record("gone", 1, Verdict::Satisfied));
+        tally.add(&crate::TrialRecord { suite: Kind::Holdout, ..samples::record("good", 1, Verdict::Satisfied) });
+        assert_eq!(tally.report(Duration::ZERO).executed, 0);
+    }
+}
