@@ -28,7 +28,7 @@ pub use scenario::{Kind, LintCode, LintContext, Scenario, Suite};
 pub use stats::Flake;
 pub use subject::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Signal,
-    SubjectConfig, UrlLauncher,
+    SubjectConfig, TreeAccess, UrlLauncher,
 };
 
 /// The JSON Schemas of scenario files and of `harness.yaml`, for editors.

@@ -13,7 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
-use harness::{ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal};
+use harness::{ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, TreeAccess};
 use sandbox::{Access, Egress, Mount, Process, Sandbox, Spec};
 use tokio::{
     fs::OpenOptions,
@@ -131,7 +131,11 @@ impl Launcher for SandboxLauncher {
 
     async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError> {
         let program = program_of(&request.argv);
-        let root = (request.root.as_path(), Access::ReadWrite);
+        let access = match request.access {
+            TreeAccess::ReadOnly => Access::ReadOnly,
+            TreeAccess::ReadWrite => Access::ReadWrite,
+        };
+        let root = (request.root.as_path(), access);
         let sandbox = self.sandbox(root, &request.data_dir, &request.egress, &program).await?;
         let (root, data) = (request.root.to_string_lossy(), request.data_dir.to_string_lossy());
         let inside = Inside { root: &root, data: &data };

@@ -13,7 +13,7 @@ use crate::{
     report::{Report, Roster, Tally},
     scenario::Scenario,
     step::Actor,
-    subject::{ExecRequest, Exit},
+    subject::{ExecRequest, Exit, TreeAccess},
     trial::Trial,
 };
 
@@ -104,6 +104,7 @@ async fn build(plan: &Plan, actor: Actor<'_>) -> Result<Option<Failure>, RunErro
         env: BTreeMap::new(),
         env_allow: plan.subject.env_allow.clone(),
         root: plan.root.clone(),
+        access: TreeAccess::ReadWrite,
         cwd: std::path::PathBuf::new(),
         data_dir: folder.path().join("data"),
         egress: Vec::new(),

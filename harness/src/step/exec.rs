@@ -19,7 +19,7 @@ use crate::{
     expect::{Mismatch, cut},
     record::EVIDENCE_BODY_BYTES_MAX,
     scenario::{Expect, LintCode, Lower},
-    subject::{ExecOutput, ExecRequest, Exit, LaunchError},
+    subject::{ExecOutput, ExecRequest, Exit, LaunchError, TreeAccess},
     text::{Entries, Period, Placed, Text},
 };
 
@@ -102,6 +102,7 @@ impl Step for Exec {
             env,
             env_allow: stage.room.env_allow.clone(),
             root: stage.room.root.clone(),
+            access: TreeAccess::ReadOnly,
             cwd: self.cwd.clone(),
             data_dir: stage.room.data_dir.clone(),
             egress: stage.world.ports(),

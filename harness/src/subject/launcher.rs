@@ -32,6 +32,7 @@ pub struct ExecRequest {
     pub env: BTreeMap<String, String>,
     pub env_allow: Vec<String>,
     pub root: PathBuf,
+    pub access: TreeAccess,
     /// Relative to `root`, never outside of it.
     pub cwd: PathBuf,
     pub data_dir: PathBuf,
@@ -40,6 +41,13 @@ pub struct ExecRequest {
     pub timeout: Duration,
     /// Of each output stream; what comes after is read and dropped.
     pub output_bytes_max: usize,
+}
+
+/// What a command may do with the subject's tree. Only a build writes: what it leaves is what all trials grade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeAccess {
+    ReadOnly,
+    ReadWrite,
 }
 
 /// What a command left.
@@ -86,6 +94,9 @@ pub trait Launcher: Send + Sync {
     async fn launch(&self, request: LaunchRequest) -> Result<Box<dyn Running>, LaunchError>;
 
     /// Runs a command to its end. A command that fails is an output, not an error.
+    ///
+    /// A launcher that isolates holds [`ExecRequest::access`]. [`super::ProcessLauncher`] cannot: its commands run as the
+    /// caller, in the caller's own tree.
     async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError>;
 }
 

@@ -13,7 +13,9 @@ mod ready;
 mod url;
 
 pub use config::SubjectConfig;
-pub use launcher::{ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal};
+pub use launcher::{
+    ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, TreeAccess,
+};
 pub use process::ProcessLauncher;
 pub use url::UrlLauncher;
 

@@ -27,6 +27,9 @@ const TERM_GRACE: Duration = Duration::from_secs(5); // then the process group i
 const DRAIN: Duration = Duration::from_millis(500); // for the last output of a dead process
 
 /// Starts processes with an environment that holds only what was asked for, and PATH, HOME, LANG and TMPDIR.
+///
+/// It isolates nothing: a command writes where its user may, [`ExecRequest::access`] or not. Grading software that is not
+/// trusted needs a launcher that does.
 #[derive(Debug)]
 pub struct ProcessLauncher {
     host_env: BTreeMap<String, String>,

@@ -5,6 +5,7 @@ mod checkout;
 mod crashes;
 mod dashboards;
 mod feedback;
+mod grading;
 mod leaks;
 mod rules;
 mod signals;
