@@ -53,15 +53,21 @@ impl Suite {
     fn checked(sources: Vec<Source>, kind: Kind, mut wrong: Diagnostics) -> Result<Self, Diagnostics> {
         let catalogue = Catalogue::new();
         let mut files: Vec<(Source, ScenarioFile)> = Vec::new();
+        let mut documents = Vec::new();
         for source in sources {
             match read(&source, &mut wrong) {
-                Ok(file) => files.push((source, file)),
+                Ok((file, document)) => {
+                    files.push((source, file));
+                    documents.push(document);
+                }
                 Err(diagnostics) => wrong.extend(diagnostics.0),
             }
         }
         lint_together(&files, kind, &mut wrong);
-        let lowered =
-            files.into_iter().map(|(source, file)| lower::scenario(source, file, &catalogue, &mut wrong).into());
+        let lowered = files
+            .into_iter()
+            .zip(&documents)
+            .map(|((source, file), document)| lower::scenario(source, file, document, &catalogue, &mut wrong).into());
         let scenarios = lowered.collect();
         wrong.0.sort_by(|a, b| (a.source.name(), a.place).cmp(&(b.source.name(), b.place)));
         wrong.or(Self { kind, scenarios })
@@ -79,11 +85,11 @@ impl Suite {
 }
 
 /// The file twice: typed, and as a plain value whose templates are checked in one walk.
-fn read(source: &Source, wrong: &mut Diagnostics) -> Result<ScenarioFile, Diagnostics> {
+fn read(source: &Source, wrong: &mut Diagnostics) -> Result<(ScenarioFile, Node), Diagnostics> {
     let file: ScenarioFile = located::yaml(source)?;
     let document: Node = located::yaml(source)?;
     lint_templates(source, &file, &document, wrong);
-    Ok(file)
+    Ok((file, document))
 }
 
 fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Diagnostic> {

@@ -8,7 +8,7 @@ use super::{LintCode, Retry, Scenario, Scene, StepFile, format::ScenarioFile};
 use crate::{
     arrange::Catalogue,
     step::{self, Step},
-    text::{Period, Placed},
+    text::{Node, Period, Placed},
 };
 
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
@@ -49,7 +49,14 @@ impl Lower<'_> {
     }
 }
 
-pub(super) fn scenario(source: Source, file: ScenarioFile, catalogue: &Catalogue, wrong: &mut Diagnostics) -> Scenario {
+/// `document` is the same file, read as a plain value.
+pub(super) fn scenario(
+    source: Source,
+    file: ScenarioFile,
+    document: &Node,
+    catalogue: &Catalogue,
+    wrong: &mut Diagnostics,
+) -> Scenario {
     let mut lower = Lower { source: &source, catalogue, wrong };
     check_slug(&file, &mut lower);
     let timeout = lower.period(file.timeout.as_ref(), TIMEOUT_DEFAULT, TIMEOUT_MAX);
@@ -57,8 +64,8 @@ pub(super) fn scenario(source: Source, file: ScenarioFile, catalogue: &Catalogue
         let message = format!("a weight is from {} to {}", WEIGHTS.start(), WEIGHTS.end());
         lower.refuse(LintCode::BadLimit, weight.place, message);
     }
-    let phases = [file.setup, file.steps, file.teardown].map(|steps| phase(steps, &mut lower));
-    let [setup, steps, teardown] = phases;
+    let phases = [("setup", file.setup), ("steps", file.steps), ("teardown", file.teardown)];
+    let [setup, steps, teardown] = phases.map(|(name, steps)| phase(steps, document.get(name), &mut lower));
     if !steps.iter().any(|scene| scene.step.asserts()) {
         let hint = "give at least one step an `expect:`; a scenario that cannot fail shows nothing";
         lower.refuse_with(LintCode::NoAssertion, file.scenario.place, "nothing is asserted", hint);
@@ -90,18 +97,19 @@ fn check_slug(file: &ScenarioFile, lower: &mut Lower<'_>) {
     }
 }
 
-fn phase(files: Vec<Placed<StepFile>>, lower: &mut Lower<'_>) -> Vec<Scene> {
+fn phase(files: Vec<Placed<StepFile>>, document: Option<&Node>, lower: &mut Lower<'_>) -> Vec<Scene> {
     if let Some(surplus) = files.get(STEPS_MAX) {
         lower.refuse(LintCode::BadLimit, surplus.place, format!("at most {STEPS_MAX} steps are allowed"));
     }
-    files.into_iter().filter_map(|file| scene(file, lower)).collect()
+    let documents = document.map_or(&[][..], Node::items);
+    files.into_iter().zip(documents).filter_map(|(file, document)| scene(file, document, lower)).collect()
 }
 
-fn scene(file: Placed<StepFile>, lower: &mut Lower<'_>) -> Option<Scene> {
+fn scene(file: Placed<StepFile>, document: &Node, lower: &mut Lower<'_>) -> Option<Scene> {
     let place = file.place;
     let mut file = file.value;
     let (name, retry) = (file.name.take(), file.retry.take());
-    let step: Box<dyn Step> = step::lower(file, place, lower)?;
+    let step: Box<dyn Step> = step::lower(file, document, place, lower)?;
     if let Some(retry) = retry.as_ref().filter(|retry| retry.until_pass_within.0 > Retry::WITHIN_MAX) {
         lower.refuse(LintCode::BadLimit, retry.place, format!("at most {} is allowed here", Period(Retry::WITHIN_MAX)));
     }

@@ -5,10 +5,19 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Halt, Outcome, Stage, Step, twin::check_names};
+use super::{Captures, Halt, Kind, Outcome, Stage, Step, twin::check_names};
 use crate::{
     scenario::{LintCode, Lower},
     text::{Node, NodeKind, Text},
+};
+
+pub(super) const KIND: Kind = Kind {
+    name: "act",
+    needs: &["do"],
+    takes: &[],
+    expects: &[],
+    captures: Captures::Nothing,
+    lower: |parts, lower| self::lower(parts.file.act?, parts.file.action?, lower),
 };
 
 /// `{redeliver_webhook: {type: payment_intent.succeeded, times: 2}}`: one action with its arguments.

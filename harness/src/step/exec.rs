@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Halt, Outcome, Stage, Step,
+    Captures, Halt, Kind, Outcome, Stage, Step,
     capture::{CaptureRule, Material, capture},
     http::{check_json, check_latency},
 };
@@ -26,6 +26,15 @@ use crate::{
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const TIMEOUT_MAX: Duration = Duration::from_mins(10);
 const OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024; // of each stream
+
+pub(super) const KIND: Kind = Kind {
+    name: "exec",
+    needs: &[],
+    takes: &[],
+    expects: &["exit", "stdout", "stderr", "json", "json_exact", "jsonpath", "max_latency"],
+    captures: Captures::Values,
+    lower: |parts, lower| Some(self::lower(parts.file.exec?, parts.expect, parts.captures, lower)),
+};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,11 +5,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Halt, Outcome, Stage, Step, twin::check_names};
+use super::{Captures, Halt, Kind, Outcome, Stage, Step, twin::check_names};
 use crate::{
     arrange::check_fault,
     scenario::{LintCode, Lower},
     text::{Node, Text},
+};
+
+pub(super) const KIND: Kind = Kind {
+    name: "fault",
+    needs: &["rule"],
+    takes: &[],
+    expects: &[],
+    captures: Captures::Nothing,
+    lower: |parts, lower| self::lower(parts.file.fault?, parts.file.rule?, lower),
 };
 
 /// `{operation: payment_intents.confirm, first: 1, kind: hang}`: the rule of the twin engine.

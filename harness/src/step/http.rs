@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
 use super::{
-    Halt, Outcome, Stage, Step,
+    Captures, Halt, Kind, Outcome, Stage, Step,
     capture::{CaptureRule, Material, capture},
 };
 use crate::{
@@ -29,6 +29,15 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const TIMEOUT_MAX: Duration = Duration::from_mins(5);
 /// A longer body ends the step; nothing of it is asserted.
 pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024; // after decompression; larger than any API's answer
+
+pub(super) const KIND: Kind = Kind {
+    name: "http",
+    needs: &[],
+    takes: &[],
+    expects: &["status", "headers", "json", "json_exact", "jsonpath", "body", "max_latency"],
+    captures: Captures::Values,
+    lower: |parts, lower| Some(self::lower(parts.file.http?, parts.expect, parts.captures, lower)),
+};
 
 /// Exactly one method with a path; at most one body.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -6,12 +6,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Halt, Outcome, Stage, Step, http::plain};
+use super::{Captures, Halt, Kind, Outcome, Stage, Step, http::plain};
 use crate::{
     expect::{Mismatch, cut},
     record::EVIDENCE_BODY_BYTES_MAX,
     scenario::{LintCode, Lower},
     text::{Entries, Node, Placed, Text},
+};
+
+pub(super) const KIND: Kind = Kind {
+    name: "judge",
+    needs: &[],
+    takes: &[],
+    expects: &[],
+    captures: Captures::Nothing,
+    lower: |parts, lower| Some(self::lower(parts.file.judge?, lower)),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]

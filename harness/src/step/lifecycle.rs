@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::{Halt, Outcome, Stage, Step};
+use super::{Captures, Halt, Kind, Outcome, Stage, Step};
 use crate::{
     scenario::Lower,
     subject::Signal,
@@ -16,6 +16,33 @@ use crate::{
 };
 
 const DOWN_MAX: Duration = Duration::from_mins(1);
+
+pub(super) const RESTART: Kind = Kind {
+    name: "restart",
+    needs: &[],
+    takes: &[],
+    expects: &[],
+    captures: Captures::Nothing,
+    lower: |parts, lower| Some(parts.file.restart?.lower(lower)),
+};
+
+pub(super) const STOP: Kind = Kind {
+    name: "stop",
+    needs: &[],
+    takes: &[],
+    expects: &[],
+    captures: Captures::Nothing,
+    lower: |parts, _| Some(parts.file.stop?.lower()),
+};
+
+pub(super) const START: Kind = Kind {
+    name: "start",
+    needs: &[],
+    takes: &[],
+    expects: &[],
+    captures: Captures::Nothing,
+    lower: |parts, _| Some(parts.file.start?.lower()),
+};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Halt, Outcome, Stage, Step,
+    Captures, Halt, Kind, Outcome, Stage, Step,
     capture::{CaptureRule, Material, capture},
 };
 use crate::{
@@ -21,6 +21,15 @@ use crate::{
 const WITHIN_MAX: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const CALLS_SHOWN_MAX: usize = 20; // in the evidence; the count says how many there were
+
+pub(super) const KIND: Kind = Kind {
+    name: "twin",
+    needs: &[],
+    takes: &["calls"],
+    expects: &["count", "jsonpath", "state"],
+    captures: Captures::Values,
+    lower: |parts, lower| Some(self::lower(parts.file.twin?, parts.file.calls, parts.expect, parts.captures, lower)),
+};
 
 /// Which of a twin's calls.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

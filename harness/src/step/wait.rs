@@ -6,13 +6,22 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Halt, Outcome, Stage, Step};
+use super::{Captures, Halt, Kind, Outcome, Stage, Step};
 use crate::{
     scenario::Lower,
     text::{Period, Placed},
 };
 
 const WAIT_MAX: Duration = Duration::from_mins(1);
+
+pub(super) const KIND: Kind = Kind {
+    name: "wait",
+    needs: &[],
+    takes: &[],
+    expects: &[],
+    captures: Captures::Nothing,
+    lower: |parts, lower| Some(self::lower(&parts.file.wait?.value, lower)),
+};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

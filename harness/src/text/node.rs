@@ -46,6 +46,12 @@ impl Node {
         entries.iter().find_map(|(name, node)| (name == key).then_some(node))
     }
 
+    /// The elements of a list; none of anything else.
+    pub(crate) fn items(&self) -> &[Self] {
+        let NodeKind::List(items) = &self.kind else { return &[] };
+        items
+    }
+
     pub(crate) fn as_str(&self) -> Option<&str> {
         let NodeKind::Text(text) = &self.kind else { return None };
         Some(text)

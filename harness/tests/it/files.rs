@@ -48,10 +48,10 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once() {
        |                         ^^^^^^^^^^^^^^^^^^^^^^^^
       hint: it has payment_intents.create, payment_intents.list, payment_intents.retrieve, payment_intents.confirm, payment_intents.capture, payment_intents.cancel
 
-    b.yaml:6:13: a `twin` step has no `status` to expect [bad-expectation]
+    b.yaml:6:33: a `twin` step has no `status` to expect [bad-expectation]
        |
      6 |     expect: { count: 1, status: 200 }
-       |             ^
+       |                                 ^^^
       hint: it has count, jsonpath, state
 
     c.yaml:5:5: unknown field `expects`, expected one of name, http, exec, twin, calls, fault, rule, act, do, restart, stop, start, wait, judge, expect, capture, retry
