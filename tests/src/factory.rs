@@ -28,6 +28,10 @@ pub const PATIENCE: Duration = Duration::from_secs(180);
 /// How long a database and its watchdog may take to go after their last user.
 const GONE_WITHIN: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
+/// A folder of tools that `bin/test` unpacked for a user without root rights is part of the machine, as `PATH` is.
+const INHERITED: &[&str] = &["PATH", "HOME", "FACTORY_TOOLS_DIR"];
+/// What happens on this machine must not need certificate authorities: no test has any.
+const NO_AUTHORITIES: (&str, &str) = ("SSL_CERT_FILE", "/nowhere");
 /// What of the shipped example a run needs.
 const EXAMPLE: &[&str] = &["specs", "scenarios", "holdout", "examples"];
 /// Uids of sandboxes and of the database must be able to walk through; nobody may list.
@@ -123,7 +127,7 @@ impl Workplace {
         String::from_utf8(done.stdout).expect("UTF-8").trim_end().to_owned()
     }
 
-    /// `factory` in the repository, with nothing of the caller's environment but `PATH` and `HOME`.
+    /// `factory` in the repository, with nothing of the caller's environment but where the tools are.
     pub fn factory<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary("factory"));
         command.args(arguments).current_dir(self.repository());
@@ -133,12 +137,8 @@ impl Workplace {
     }
 
     fn bare(&self, mut command: Command) -> Command {
-        command.env_clear();
-        for name in ["PATH", "HOME"] {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
+        let inherited = INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.env_clear().envs(inherited).env(NO_AUTHORITIES.0, NO_AUTHORITIES.1);
         command
     }
 

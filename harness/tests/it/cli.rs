@@ -104,6 +104,15 @@ fn a_missing_interpreter_exits_with_5() {
     assert!(text(&output.stdout).contains("nothing can be concluded"), "{}", text(&output.stdout));
 }
 
+/// A subject speaks plain HTTP, so a machine without certificate authorities can test it.
+#[test]
+fn no_certificate_authority_is_needed() {
+    let dir = repository(&[("good", GREEN)]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    let output = command.arg("run").env("SSL_CERT_FILE", "/nowhere").current_dir(dir.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
 #[test]
 fn something_that_already_runs_can_be_the_target() {
     let dir = repository(&[("good", GREEN)]);

@@ -68,12 +68,24 @@ fn openai(key: &str, base: Option<String>) -> OpenAIConfig {
     }
 }
 
-/// Rig has no time-outs of its own.
+/// A model on this machine speaks plain HTTP: where no authority can be loaded, a client without any does for it.
 fn http(config: &ProviderConfig) -> Result<DynHttpClient, reqwest::Error> {
-    let client = reqwest::Client::builder()
+    let client = match settings(config).build() {
+        Err(_) if is_plain(config) => settings(config).tls_certs_only([]).build()?,
+        built => built?,
+    };
+    Ok(DynHttpClient::new(rig_reqwest::ReqwestClient::from(client)))
+}
+
+/// Rig has no time-outs of its own.
+fn settings(config: &ProviderConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
         .read_timeout(Duration::from_millis(config.read_timeout_ms))
         .tcp_nodelay(true)
-        .build()?;
-    Ok(DynHttpClient::new(rig_reqwest::ReqwestClient::from(client)))
+}
+
+/// Without an address of its own a config means the provider's, which is HTTPS but for Ollama's.
+fn is_plain(config: &ProviderConfig) -> bool {
+    config.base_url.as_ref().map_or(config.provider == Provider::Ollama, |url| url.scheme() == "http")
 }

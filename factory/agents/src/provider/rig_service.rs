@@ -26,9 +26,19 @@ pub struct RigService {
     model: DynModel<Completion>,
 }
 
+/// In practice: this machine has no certificate authorities, and the model is not on this machine.
 #[derive(Debug, thiserror::Error)]
-#[error("set up the HTTP client for models: {0}; install a TLS provider at process start")]
+#[error(
+    "set up the HTTP client for models: {}; install ca-certificates, or set SSL_CERT_FILE to a file of trusted certificates",
+    innermost(.0)
+)]
 pub struct RigServiceError(#[from] reqwest::Error);
+
+/// The client's own text is "builder error", whatever the reason.
+fn innermost(error: &reqwest::Error) -> String {
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    chain.last().map(ToString::to_string).unwrap_or_default()
+}
 
 /// What one turn is asked with. The tools are sent every time: a request without them would void the history's calls.
 #[derive(Clone, Copy, Debug)]

@@ -287,6 +287,19 @@ fn an_interpreter_that_is_not_there_is_infrastructure() {
     place.assert_nothing_runs();
 }
 
+/// The tests' factory has no certificate authorities, so no connection is tried.
+#[test]
+fn a_provider_without_certificate_authorities() {
+    let place = Workplace::init();
+    let mut command = place.factory(["run", SPEC, "--json"]);
+    let done = command.env("ANTHROPIC_API_KEY", "sk-none").output().expect("runs");
+    assert_eq!(done.status.code(), Some(5));
+    let out = String::from_utf8(done.stdout).expect("UTF-8");
+    let summary: Value = serde_json::from_str(out.lines().last().expect("a summary")).expect("JSON");
+    insta::assert_snapshot!(summary["reason"].as_str().expect("a reason"), @"build: set up the HTTP client for models: unexpected error: No CA certificates were loaded from the system; install ca-certificates, or set SSL_CERT_FILE to a file of trusted certificates");
+    place.assert_nothing_runs();
+}
+
 #[test]
 fn a_port_in_use() {
     let place = Workplace::init();
