@@ -93,14 +93,19 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads a directory. What cannot be part of a tree (sockets, links that escape) is an error; see [`export`] for
-    /// a reading that names such things and goes on.
+    /// Reads a directory. What cannot be part of a tree (sockets, links that escape, files beyond the default of
+    /// [`HydrateLimits`], as each is held in memory) is an error; see [`export`] for a reading that names such things and
+    /// goes on.
     pub fn scan(dir: &Path, exclude: &Exclude) -> Result<Self> {
         let limits = HydrateLimits::default();
         let mut tree = Self::default();
         let mut buffer = Vec::new();
         Walk::new(dir, exclude, limits.files)?.each(&mut |path, found| {
             let kind = match found {
+                Found::File { size_bytes, .. } if size_bytes > limits.file_bytes => {
+                    let reason = format!("it is larger than {} bytes", limits.file_bytes);
+                    return Err(Error::Copy { path: path.to_owned(), reason });
+                }
                 Found::File { file, kind, size_bytes } => {
                     let read = walk::read_file(&file, size_bytes, &mut buffer);
                     read.map_err(|reason| Error::Copy { path: path.to_owned(), reason })?;

@@ -143,6 +143,16 @@ fn export_refuses_by_name_what_must_not_leave() {
     assert!(Tree::scan(&work, &Exclude::default()).is_err(), "a scan does not name and go on");
 }
 
+/// A sparse file costs an attacker nothing, and would fill the reader's memory.
+#[test]
+fn scan_refuses_a_file_that_is_too_large_to_be_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let beyond = HydrateLimits::default().file_bytes + 1;
+    fs::File::create(dir.path().join("sparse")).unwrap().set_len(beyond).unwrap();
+    let refused = Tree::scan(dir.path(), &Exclude::default()).unwrap_err().to_string();
+    assert!(refused.contains("sparse") && refused.contains("larger than 268435456 bytes"), "{refused}");
+}
+
 #[test]
 fn replaced_directory_is_not_followed() {
     let dir = tempfile::tempdir().unwrap();
