@@ -9,6 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Maker, alive, eventually, helper, host_pid_of, sh, text, uid_of, unique_nap};
 
+/// Counts them; `pgrep` is not on every machine.
+const SLEEPERS: &str = "grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l";
+
 #[tokio::test]
 async fn command_runs_and_reports_output_and_status() {
     let maker = Maker::new();
@@ -74,7 +77,7 @@ async fn command_that_runs_too_long_is_killed_even_if_it_resists() {
     let command = Command::new(["sh", "-c", script]).timeout(Duration::from_millis(200));
     let output = sandbox.run(command).await.unwrap();
     assert_eq!((output.status, text(&output.stdout)), (Exit::TimedOut, "started"));
-    assert_eq!(text(&sh(&sandbox, "pgrep -c sleep").await.stdout), "0");
+    assert_eq!(text(&sh(&sandbox, SLEEPERS).await.stdout), "0");
 }
 
 #[tokio::test]
@@ -84,7 +87,7 @@ async fn background_process_neither_blocks_run_nor_loses_output() {
     // The sleeper holds standard output open.
     let output = sh(&sandbox, "sleep 1000 & head -c 60000 /dev/zero").await;
     assert_eq!((output.status, output.stdout.len()), (Exit::Code(0), 60_000));
-    assert_eq!(text(&sh(&sandbox, "pgrep -c sleep").await.stdout), "1");
+    assert_eq!(text(&sh(&sandbox, SLEEPERS).await.stdout), "1");
 }
 
 #[tokio::test]
@@ -107,9 +110,9 @@ async fn dropped_process_is_killed_with_its_group() {
     let maker = Maker::new();
     let sandbox = maker.create().await;
     let process = sandbox.spawn(&Command::new(["sh", "-c", "sleep 1000 & sleep 1000"])).await.unwrap();
-    eventually("two sleepers", async || text(&sh(&sandbox, "pgrep -c sleep").await.stdout) == "2").await;
+    eventually("two sleepers", async || text(&sh(&sandbox, SLEEPERS).await.stdout) == "2").await;
     drop(process);
-    eventually("no sleeper", async || text(&sh(&sandbox, "pgrep -c sleep").await.stdout) == "0").await;
+    eventually("no sleeper", async || text(&sh(&sandbox, SLEEPERS).await.stdout) == "0").await;
 }
 
 #[tokio::test]
@@ -228,7 +231,7 @@ async fn sandboxes_are_strangers_to_each_other() {
     assert!(sh(&one, "echo secret > /tmp/a && echo secret > /dev/shm/a").await.status.is_success());
     let naps = [unique_nap(), unique_nap()];
     let _sleeper = one.spawn(&Command::new(["sleep", &naps[0]])).await.unwrap();
-    assert_eq!(text(&sh(&other, "ls /tmp /dev/shm; pgrep -c sleep").await.stdout), "/dev/shm:\n\n/tmp:\n0");
+    assert_eq!(text(&sh(&other, &format!("ls /tmp /dev/shm; {SLEEPERS}")).await.stdout), "/dev/shm:\n\n/tmp:\n0");
     if rustix::process::geteuid().is_root() {
         let _other_sleeper = other.spawn(&Command::new(["sleep", &naps[1]])).await.unwrap();
         let uids = naps.each_ref().map(|nap| uid_of(host_pid_of(nap).unwrap()));
