@@ -20,7 +20,9 @@ use crate::{
     Exit, Gate, Observer, ObserverError, Plan, RunError, StopEarly, SubjectConfig, Suite, TrialRecord, Verdict,
     run::run_with,
     step::Patience,
-    subject::{ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal},
+    subject::{
+        ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, Terminal, TerminalOutput,
+    },
 };
 
 /// A subject that does nothing right.
@@ -122,7 +124,14 @@ impl Launcher for Control {
             Self::Stub => b"ok\n".to_vec(),
         };
         let (exit, duration) = (Exit::Code(0), std::time::Duration::ZERO);
-        Ok(ExecOutput { exit, stdout, stderr: Vec::new(), truncated: false, duration })
+        Ok(ExecOutput { exit, stdout, stderr: Vec::new(), truncated: false, duration, leaks: Leaks::default() })
+    }
+
+    async fn exec_on_terminal(&self, request: ExecRequest, terminal: Terminal) -> Result<TerminalOutput, LaunchError> {
+        let output = self.exec(request).await?;
+        let screen = String::from_utf8_lossy(&output.stdout).into_owned();
+        let unanswered = terminal.dialogue.iter().position(|turn| turn.sign.is_some()).map(|turn| turn + 1);
+        Ok(TerminalOutput { output, screen, unanswered })
     }
 }
 

@@ -27,8 +27,8 @@ pub use run::{Gate, Observer, ObserverError, Plan, RunError, StopEarly, Unobserv
 pub use scenario::{Kind, LintCode, LintContext, Scenario, Suite};
 pub use stats::Flake;
 pub use subject::{
-    ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Signal,
-    SubjectConfig, TreeAccess, UrlLauncher,
+    ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Sign, Signal,
+    SubjectConfig, Terminal, TerminalOutput, TreeAccess, Turn, UrlLauncher,
 };
 
 /// The JSON Schemas of scenario files and of `harness.yaml`, for editors.

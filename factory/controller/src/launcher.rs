@@ -156,6 +156,8 @@ impl Launcher for SandboxLauncher {
             stderr: output.stderr,
             truncated: output.truncated,
             duration: Duration::from_millis(output.duration_ms),
+            // Whatever the command left running died with its sandbox.
+            leaks: Leaks::default(),
         })
     }
 }

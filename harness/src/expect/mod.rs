@@ -2,6 +2,7 @@
 
 mod bound;
 mod difference;
+mod file;
 mod path;
 mod predicate;
 mod status;
@@ -10,6 +11,7 @@ use serde_json::Value as Json;
 
 pub(crate) use bound::Bound;
 pub(crate) use difference::{Mode, difference, same};
+pub(crate) use file::FileCheck;
 pub(crate) use path::{JsonPathText, PathCheck};
 pub(crate) use predicate::Predicates;
 pub(crate) use predicate::compile as compile_regex;

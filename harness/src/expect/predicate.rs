@@ -73,6 +73,10 @@ const NAMES: [&str; 15] = [
 pub(crate) struct Predicates(pub(crate) Vec<Predicate>);
 
 impl Predicates {
+    pub(crate) fn equal_to(text: &str) -> Self {
+        equals(NodeKind::Text(text.to_owned()))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

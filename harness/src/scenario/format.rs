@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    expect::{Bound, PathCheck, Predicates, StatusRule},
+    expect::{Bound, FileCheck, PathCheck, Predicates, StatusRule},
     step::{
         act::ActFile,
         capture::CaptureRule,
@@ -144,6 +144,12 @@ pub(crate) struct Expect {
     /// exec
     #[serde(default)]
     pub(crate) stderr: Option<Predicates>,
+    /// exec with a `pty`: what the terminal shows at the end.
+    #[serde(default)]
+    pub(crate) screen: Option<Predicates>,
+    /// exec: by path, in the subject's tree or below `{{ data_dir }}`.
+    #[serde(default)]
+    pub(crate) files: Entries<FileCheck>,
     /// twin: how many calls match.
     #[serde(default)]
     pub(crate) count: Option<Bound>,

@@ -125,6 +125,11 @@ impl<'a> SubjectSlot<'a> {
         }
     }
 
+    /// What a command of the scenario left behind.
+    pub(crate) fn note_leaks(&mut self, leaks: Leaks) {
+        self.leaks.processes.extend(leaks.processes);
+    }
+
     pub(crate) fn take_leaks(&mut self) -> Leaks {
         std::mem::take(&mut self.leaks)
     }

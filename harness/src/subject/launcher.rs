@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
+use super::{Terminal, TerminalOutput};
+
 /// What to start, and all that it may touch.
 #[derive(Clone, Debug)]
 pub struct LaunchRequest {
@@ -59,6 +61,8 @@ pub struct ExecOutput {
     /// A stream was longer than it may be.
     pub truncated: bool,
     pub duration: Duration,
+    /// Processes that had left its group.
+    pub leaks: Leaks,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +102,11 @@ pub trait Launcher: Send + Sync {
     /// A launcher that isolates holds [`ExecRequest::access`]. [`super::ProcessLauncher`] cannot: its commands run as the
     /// caller, in the caller's own tree.
     async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError>;
+
+    /// [`Launcher::exec`] on a terminal of its own. What `stdin` holds is typed first.
+    async fn exec_on_terminal(&self, _: ExecRequest, _: Terminal) -> Result<TerminalOutput, LaunchError> {
+        Err(LaunchError::Unsupported { what: "a command on a terminal", instead: "leave `pty` out" })
+    }
 }
 
 /// A started subject. Dropping it must kill it.
@@ -131,8 +140,8 @@ pub enum LaunchError {
     /// The machine's fault: the trial is invalid.
     #[error("cannot start `{program}`: {reason}; install it, or name another program in harness.yaml")]
     Machine { program: String, reason: String },
-    #[error("{what} is impossible for a subject at a URL; give a tree with a `start` command instead")]
-    Unsupported { what: &'static str },
+    #[error("{what} is impossible with this kind of subject; {instead}")]
+    Unsupported { what: &'static str, instead: &'static str },
 }
 
 impl LaunchError {

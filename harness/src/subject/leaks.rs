@@ -7,10 +7,19 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::Leaks;
 
+/// [`sweep`] after a short command: only processes that are younger than it, of which there are few.
+pub(super) fn sweep_since(tmp_dir: &Path, group: Pid) -> Leaks {
+    sweep_of(tmp_dir, group, pids().filter(|pid| *pid > group.as_raw_nonzero().get()))
+}
+
 /// Kills and names every process that carries `tmp_dir` as TMPDIR and is not of `group` (which was killed already).
 pub(super) fn sweep(tmp_dir: &Path, group: Pid) -> Leaks {
+    sweep_of(tmp_dir, group, pids())
+}
+
+fn sweep_of(tmp_dir: &Path, group: Pid, pids: impl Iterator<Item = i32>) -> Leaks {
     let mark = format!("TMPDIR={}\0", tmp_dir.display());
-    let mut processes: Vec<_> = pids().filter_map(|pid| escaped(pid, mark.as_bytes(), group)).collect();
+    let mut processes: Vec<_> = pids.filter_map(|pid| escaped(pid, mark.as_bytes(), group)).collect();
     processes.sort();
     Leaks { processes }
 }

@@ -66,7 +66,7 @@ pub(crate) fn tail(path: &Path) -> String {
 }
 
 /// All of a log that was kept.
-pub(super) fn whole(path: &Path) -> String {
+pub(crate) fn whole(path: &Path) -> String {
     read_from_end(path, LOG_BYTES_MAX + CUT.len() as u64).unwrap_or_default()
 }
 

@@ -9,7 +9,9 @@ mod leaks;
 mod log;
 mod ports;
 mod process;
+mod pty;
 mod ready;
+mod terminal;
 mod url;
 
 pub use config::SubjectConfig;
@@ -17,6 +19,7 @@ pub use launcher::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, TreeAccess,
 };
 pub use process::ProcessLauncher;
+pub use terminal::{Sign, Terminal, TerminalOutput, Turn};
 pub use url::UrlLauncher;
 
 pub(crate) use config::{ReadyCheck, schema as config_schema};

@@ -19,12 +19,13 @@ use tokio::{
 };
 
 use super::{
-    ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, leaks, log::Log,
+    ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, Terminal,
+    TerminalOutput, leaks, log::Log, pty,
 };
 
 const PASSED: [&str; 3] = ["PATH", "HOME", "LANG"]; // TMPDIR is passed too, but is the trial's own
 const TERM_GRACE: Duration = Duration::from_secs(5); // then the process group is killed
-const DRAIN: Duration = Duration::from_millis(500); // for the last output of a dead process
+pub(super) const DRAIN: Duration = Duration::from_millis(500); // for the last output of a dead process
 
 /// Starts processes with an environment that holds only what was asked for, and PATH, HOME, LANG and TMPDIR.
 ///
@@ -50,12 +51,11 @@ impl ProcessLauncher {
     ) -> Option<Command> {
         let (program, arguments) = argv.split_first()?;
         let mut command = Command::new(program_path(program, cwd));
-        let passed = PASSED.into_iter().chain(allow.iter().map(String::as_str));
         command
             .args(arguments)
             .current_dir(cwd)
             .env_clear()
-            .envs(passed.filter_map(|name| self.host_env.get_key_value(name)))
+            .envs(self.passed(allow))
             .envs(env)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -64,6 +64,26 @@ impl ProcessLauncher {
             .kill_on_drop(true);
         Some(command)
     }
+
+    /// The part of this machine's environment that a subject sees.
+    fn passed<'a>(&'a self, allow: &'a [String]) -> impl Iterator<Item = (&'a String, &'a String)> {
+        let names = PASSED.into_iter().chain(allow.iter().map(String::as_str));
+        names.filter_map(|name| self.host_env.get_key_value(name))
+    }
+
+    /// Like an `exec` command, for a terminal; `None` where there is no program.
+    fn terminal_command(&self, request: &ExecRequest) -> Option<pty_process::Command> {
+        let (program, arguments) = request.argv.split_first()?;
+        let cwd = request.root.join(&request.cwd);
+        let command = pty_process::Command::new(program_path(program, &cwd)).args(arguments).current_dir(&cwd);
+        let command = pty::dress(command.env_clear().envs(self.passed(&request.env_allow)));
+        Some(command.env("TMPDIR", tmp_dir(request)).envs(&request.env).kill_on_drop(true))
+    }
+}
+
+/// The trial's own folder, which marks all processes of its commands.
+fn tmp_dir(request: &ExecRequest) -> &Path {
+    request.data_dir.parent().unwrap_or(&request.data_dir)
 }
 
 /// A program with a slash is the subject's own and stands in its tree; a bare name is the machine's.
@@ -73,14 +93,16 @@ fn program_path(program: &str, cwd: &Path) -> PathBuf {
 
 fn spawn(command: Option<Command>, argv: &[String]) -> Result<Group, LaunchError> {
     let program = argv.first().cloned().unwrap_or_default();
-    let mut command =
-        command.ok_or_else(|| LaunchError::Subject { program: "".into(), reason: "the command is empty".into() })?;
+    let mut command = command.ok_or_else(empty)?;
     let child = command.spawn().map_err(|error| refused(program, &error))?;
-    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    Ok(Group { id: id.expect("a child that was not waited for has a pid"), child })
+    Ok(Group::of(child))
 }
 
-fn refused(program: String, error: &io::Error) -> LaunchError {
+fn empty() -> LaunchError {
+    LaunchError::Subject { program: String::new(), reason: "the command is empty".to_owned() }
+}
+
+pub(super) fn refused(program: String, error: &io::Error) -> LaunchError {
     let reason = error.to_string();
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied if program.contains('/') => {
@@ -113,8 +135,9 @@ impl Launcher for ProcessLauncher {
     async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError> {
         let cwd = request.root.join(&request.cwd);
         let mut command = self.command(&request.argv, &cwd, &request.env_allow, &request.env);
-        if let Some((command, tmp_dir)) = command.as_mut().zip(request.data_dir.parent()) {
-            command.env("TMPDIR", tmp_dir);
+        let tmp_dir = tmp_dir(&request).to_owned();
+        if let Some(command) = &mut command {
+            command.env("TMPDIR", &tmp_dir);
         }
         let started = Instant::now();
         let mut group = spawn(command, &request.argv)?;
@@ -128,8 +151,18 @@ impl Launcher for ProcessLauncher {
         // Children that were left in the group hold the pipes open; they have no business after the command's end.
         group.kill();
         input.abort();
+        let leaks = leaks::sweep_since(&tmp_dir, group.id);
         let [(stdout, cut_out), (stderr, cut_err)] = [drained(stdout).await, drained(stderr).await];
-        Ok(ExecOutput { exit, stdout, stderr, truncated: cut_out || cut_err, duration: started.elapsed() })
+        Ok(ExecOutput { exit, stdout, stderr, truncated: cut_out || cut_err, duration: started.elapsed(), leaks })
+    }
+
+    async fn exec_on_terminal(&self, request: ExecRequest, terminal: Terminal) -> Result<TerminalOutput, LaunchError> {
+        let command = self.terminal_command(&request).ok_or_else(empty)?;
+        let session = pty::open(command, &terminal, &request.argv)?;
+        let group = session.id();
+        let mut left = session.run(&request, &terminal).await;
+        left.output.leaks = leaks::sweep_since(tmp_dir(&request), group);
+        Ok(left)
     }
 }
 
@@ -163,19 +196,24 @@ async fn drained(task: JoinHandle<Collected>) -> Collected {
     }
 }
 
-fn exit_of(status: ExitStatus) -> Exit {
+pub(super) fn exit_of(status: ExitStatus) -> Exit {
     use std::os::unix::process::ExitStatusExt as _;
     status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or_default()), Exit::Code)
 }
 
 /// A child that leads a process group. Dropping it kills the group.
-struct Group {
-    id: Pid,
-    child: Child,
+pub(super) struct Group {
+    pub(super) id: Pid,
+    pub(super) child: Child,
 }
 
 impl Group {
-    fn kill(&self) {
+    pub(super) fn of(child: Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Self { id: id.expect("a child that was not waited for has a pid"), child }
+    }
+
+    pub(super) fn kill(&self) {
         // The group may be gone already.
         kill_process_group(self.id, rustix::process::Signal::KILL).ok();
     }

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use reqwest::Url;
 
-use super::{ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Signal};
+use super::{
+    ExecOutput, ExecRequest, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Signal, Terminal,
+    TerminalOutput,
+};
 
 /// Hands out one URL. Commands run as plain processes of this machine.
 #[derive(Debug)]
@@ -27,6 +30,10 @@ impl Launcher for UrlLauncher {
     async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError> {
         self.commands.exec(request).await
     }
+
+    async fn exec_on_terminal(&self, request: ExecRequest, terminal: Terminal) -> Result<TerminalOutput, LaunchError> {
+        self.commands.exec_on_terminal(request, terminal).await
+    }
 }
 
 struct Elsewhere(Url);
@@ -38,7 +45,8 @@ impl Running for Elsewhere {
     }
 
     async fn stop(&mut self, _: Signal) -> Result<(), LaunchError> {
-        Err(LaunchError::Unsupported { what: "stopping or restarting" })
+        let instead = "it is only a URL: give a tree with a `start` command instead";
+        Err(LaunchError::Unsupported { what: "stopping or restarting", instead })
     }
 
     fn try_exit(&mut self) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, collections::BTreeSet, sync::LazyLock};
 
 use located::Place;
-use minijinja::{Environment, UndefinedBehavior, Value, value::Serde};
+use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
 use serde_json::Value as Json;
 
 use super::{Node, NodeKind, Text};
@@ -14,6 +14,9 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL_MAX));
+    // The file said where lines end; input that is typed needs it.
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the default marks differ");
+    environment.set_syntax(syntax);
     environment
 });
 
@@ -154,6 +157,11 @@ mod tests {
     #[test]
     fn two_expressions_are_a_text() {
         assert_eq!(filled("'{{ email }}{{ email }}'", &scope()).unwrap(), "ann@example.comann@example.com");
+    }
+
+    #[test]
+    fn the_line_end_of_a_template_stays() {
+        assert_eq!(filled(r#""to {{ email }}\n""#, &scope()).unwrap(), "to ann@example.com\n");
     }
 
     #[test]

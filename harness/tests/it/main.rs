@@ -13,4 +13,5 @@ mod judging;
 mod kit;
 mod processes;
 mod runs;
+mod terminals;
 mod twin_steps;
