@@ -11,21 +11,13 @@ use model::{
     id::RunId,
 };
 
-/// A verdict that needs few trials, so that many kills stay cheap; and a script whose calls all may be made again, since a
-/// script does not look after an interrupted edit as a model would.
+/// A verdict that needs few trials, so that many kills stay cheap.
 fn small() -> Workplace {
     let place = Workplace::init();
     let spec = place.read("specs/greeting.md");
     let spec = spec.replace("target: 0.7 ", "target: 0.3 ").replace("  trials: 5 ", "  trials: 2 ");
     place.write("specs/greeting.md", &spec.replace("stability_trials: 2 ", "stability_trials: 1 "));
-    let mended =
-        place.read("specs/greeting/app/app.py").replace("len(name) >= NAME_CHARS_MAX", "len(name) > NAME_CHARS_MAX");
-    place.write("specs/greeting/app/mended.py", &mended);
-    let script = place.read("specs/greeting/script.yaml");
-    let edit = script.lines().find(|line| line.contains("edit_file:")).expect("the script edits");
-    let write = "      - write_file: { path: app.py, content: { file: app/mended.py } }";
-    place.write("specs/greeting/script.yaml", &script.replace(edit, write));
-    place.commit("fewer trials, and a whole file instead of an edit");
+    place.commit("fewer trials");
     place
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use futures::{StreamExt, stream};
-use model::event::agent::{ToolCalled, ToolReturned};
+use model::event::agent::{FileChange, ToolCalled, ToolReturned};
 
 use super::{
     Session, SessionError,
@@ -13,7 +13,10 @@ use super::{
 use crate::{
     journal::Journal,
     millis,
-    tools::{CallOutcome, Effect},
+    tools::{
+        CallOutcome, Effect,
+        change::{self, Progress},
+    },
 };
 
 const CONCURRENT_CALLS_MAX: usize = 8; // searches are bound by disk and cores, not by waiting
@@ -44,12 +47,14 @@ impl Session {
         let mut runnable = Vec::with_capacity(batch.len());
         for call in batch {
             match (&call.state, self.config.toolbox.effect(&call.name)) {
-                (CallState::Called, Effect::Mutating) => {
-                    self.returned(journal, turn, &call, CallOutcome::failed(INTERRUPTED), 0).await?;
-                }
-                (CallState::Called, Effect::ReadOnly | Effect::Repeatable) => runnable.push(call),
+                (CallState::Called(change), Effect::Mutating) => match self.interrupted(change.as_ref()).await {
+                    Some(outcome) => self.returned(journal, turn, &call, outcome, 0).await?,
+                    None => runnable.push(call),
+                },
+                (CallState::Called(_), Effect::ReadOnly | Effect::Repeatable) => runnable.push(call),
                 (CallState::Waiting | CallState::Returned(_), _) => {
-                    self.record(journal, called(self, turn, &call)).await?;
+                    let change = self.config.toolbox.change(&call.name, &call.arguments, &*self.environment).await;
+                    self.record(journal, called(self, turn, &call, change)).await?;
                     runnable.push(call);
                 }
             }
@@ -70,6 +75,18 @@ impl Session {
             self.returned(journal, turn, &call, outcome, duration_ms).await?;
         }
         Ok(())
+    }
+
+    /// What came of a call that a crash interrupted; `None` where nothing did, and it can be made again.
+    async fn interrupted(&self, change: Option<&FileChange>) -> Option<CallOutcome> {
+        let Some(change) = change else { return Some(CallOutcome::failed(INTERRUPTED)) };
+        match change::progress(change, &*self.environment).await {
+            Progress::Untouched => None,
+            Progress::Done => {
+                Some(CallOutcome::done(format!("changed `{}`, then the session was interrupted", change.path)))
+            }
+            Progress::Unknown => Some(CallOutcome::failed(INTERRUPTED)),
+        }
     }
 
     async fn returned(
@@ -93,13 +110,14 @@ impl Session {
     }
 }
 
-fn called(session: &Session, turn: u32, call: &Call) -> ToolCalled {
+fn called(session: &Session, turn: u32, call: &Call, change: Option<FileChange>) -> ToolCalled {
     ToolCalled {
         session: session.config.session.clone(),
         turn,
         call: call.id.clone(),
         name: call.name.clone(),
         arguments: call.arguments.clone(),
+        change,
     }
 }
 

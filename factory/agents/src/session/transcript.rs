@@ -4,7 +4,7 @@ use model::{
     budget::Spend,
     event::{
         Body,
-        agent::{Block, Origin, SessionEnded, Stop, ToolReturned, TurnReplied},
+        agent::{Block, FileChange, Origin, SessionEnded, Stop, ToolReturned, TurnReplied},
     },
     id::SessionId,
 };
@@ -62,8 +62,8 @@ pub(super) struct Call {
 #[derive(Clone, Debug)]
 pub(super) enum CallState {
     Waiting,
-    /// It was begun; whether it took effect is unknown.
-    Called,
+    /// It was begun; whether it took effect only its change can tell.
+    Called(Option<FileChange>),
     Returned(CallResult),
 }
 
@@ -137,7 +137,7 @@ impl Transcript {
             Body::TurnReplied(replied) if replied.session == self.session => self.reply(replied),
             Body::ToolCalled(called) if called.session == self.session => {
                 if let Some(call) = self.call(&called.call) {
-                    call.state = CallState::Called;
+                    call.state = CallState::Called(called.change.clone());
                 }
             }
             Body::ToolReturned(returned) if returned.session == self.session => self.answer(returned),
@@ -232,7 +232,7 @@ impl Round {
     fn results(&self) -> Option<Vec<CallResult>> {
         let result = |call: &Call| match &call.state {
             CallState::Returned(result) => Some(result.clone()),
-            CallState::Waiting | CallState::Called => None,
+            CallState::Waiting | CallState::Called(_) => None,
         };
         self.calls.iter().map(result).collect()
     }

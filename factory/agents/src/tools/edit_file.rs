@@ -1,13 +1,20 @@
 //! `edit_file`: one passage of a file replaced by another.
 
+use model::event::agent::FileChange;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use similar::TextDiff;
 
-use super::{Effect, Shown, Tool, ToolError, edit_text::edit, path, shown::Keep, utf8};
-use crate::environment::Environment;
+use super::{
+    Effect, Shown, Tool, ToolError, change,
+    edit_text::{Edited, edit},
+    path,
+    shown::Keep,
+    utf8,
+};
+use crate::environment::{Environment, WorkspacePath};
 
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const DIFF_CONTEXT_LINES: usize = 3;
 
 pub struct EditFile;
@@ -34,15 +41,34 @@ impl Tool for EditFile {
     const SHOWN: Shown = Shown::new(10_000, None, Keep::Tail);
     type Arguments = Arguments;
 
+    async fn change(&self, arguments: &Arguments, environment: &dyn Environment) -> Option<FileChange> {
+        let edit = Edit::plan(arguments, environment).await.ok()?;
+        Some(change::of(&edit.path, &edit.before, &edit.after.text))
+    }
+
     async fn call(&self, arguments: Arguments, environment: &dyn Environment) -> Result<String, ToolError> {
-        let path = path(&arguments.path, environment)?;
-        let text = utf8(environment.read(&path, FILE_BYTES_MAX).await?, &path)?;
-        let edited = edit(&text, &arguments.old_string, &arguments.new_string, arguments.replace_all)
-            .map_err(|error| ToolError::Told(format!("`{path}`: {error}")))?;
-        let difference = difference(&text, &edited.text);
-        environment.write(&path, edited.text.into_bytes()).await?;
-        let places = if edited.replacements == 1 { "1 place" } else { &format!("{} places", edited.replacements) };
+        let Edit { path, before, after } = Edit::plan(&arguments, environment).await?;
+        let difference = difference(&before, &after.text);
+        environment.write(&path, after.text.into_bytes()).await?;
+        let places = if after.replacements == 1 { "1 place" } else { &format!("{} places", after.replacements) };
         Ok(format!("edited `{path}` in {places}\n{difference}"))
+    }
+}
+
+/// What is going to be written.
+struct Edit {
+    path: WorkspacePath,
+    before: String,
+    after: Edited,
+}
+
+impl Edit {
+    async fn plan(arguments: &Arguments, environment: &dyn Environment) -> Result<Self, ToolError> {
+        let path = path(&arguments.path, environment)?;
+        let before = utf8(environment.read(&path, FILE_BYTES_MAX).await?, &path)?;
+        let after = edit(&before, &arguments.old_string, &arguments.new_string, arguments.replace_all)
+            .map_err(|error| ToolError::Told(format!("`{path}`: {error}")))?;
+        Ok(Self { path, before, after })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns: the trait [`Tool`], the [`Toolbox`] that a session calls through, and the built-in tools, one file each.
 //! Never does: deciding whether a call may run. Whatever goes wrong becomes a result that the model can read.
 
+pub(crate) mod change;
 mod edit_file;
 mod edit_text;
 mod glob;
@@ -16,6 +17,7 @@ mod write_file;
 
 use std::future::Future;
 
+use model::event::agent::FileChange;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -43,7 +45,17 @@ pub trait Tool: Send + Sync + 'static {
     const EFFECT: Effect;
     /// How much of the output the model sees.
     const SHOWN: Shown;
-    type Arguments: DeserializeOwned + JsonSchema + Send;
+    type Arguments: DeserializeOwned + JsonSchema + Send + Sync;
+
+    /// What the call is going to make of a file, for tools that know it beforehand: an interrupted call can then be told
+    /// apart from one that was never made.
+    fn change(
+        &self,
+        _arguments: &Self::Arguments,
+        _environment: &dyn Environment,
+    ) -> impl Future<Output = Option<FileChange>> + Send {
+        async { None }
+    }
 
     fn call(
         &self,
@@ -59,7 +71,8 @@ pub enum Effect {
     ReadOnly,
     /// Changes something, but twice is as good as once: alone, and again after a crash.
     Repeatable,
-    /// Alone, and never again: the model is told that its effect is unknown.
+    /// Alone. Again after a crash only where its [`Tool::change`] shows that it took no effect; else the model is told
+    /// what is known.
     Mutating,
 }
 

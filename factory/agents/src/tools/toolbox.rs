@@ -3,6 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
+use model::event::agent::FileChange;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,6 +36,10 @@ pub struct CallOutcome {
 }
 
 impl CallOutcome {
+    pub(crate) fn done(output: impl Into<String>) -> Self {
+        Self { ok: true, output: output.into(), shown: None }
+    }
+
     pub(crate) fn failed(output: impl Into<String>) -> Self {
         Self { ok: false, output: output.into(), shown: None }
     }
@@ -58,6 +63,16 @@ impl Toolbox {
     /// An unknown tool changes nothing.
     pub fn effect(&self, name: &str) -> Effect {
         self.find(name).map_or(Effect::ReadOnly, AnyTool::effect)
+    }
+
+    /// What the call is going to make of a file, where its tool knows that beforehand.
+    pub(crate) async fn change(
+        &self,
+        name: &str,
+        arguments: &Value,
+        environment: &dyn Environment,
+    ) -> Option<FileChange> {
+        self.find(name)?.change(arguments, environment).await
     }
 
     /// Calls a tool; what fails is an outcome, never an error.
@@ -87,6 +102,7 @@ trait AnyTool: Send + Sync {
     fn effect(&self) -> Effect;
     fn shown(&self) -> Shown;
     fn definition(&self) -> &ToolDefinition;
+    async fn change(&self, arguments: &Value, environment: &dyn Environment) -> Option<FileChange>;
     async fn call(&self, arguments: Value, environment: &dyn Environment) -> Result<String, ToolError>;
 }
 
@@ -111,6 +127,10 @@ impl<T: Tool> AnyTool for Typed<T> {
 
     fn definition(&self) -> &ToolDefinition {
         &self.definition
+    }
+
+    async fn change(&self, arguments: &Value, environment: &dyn Environment) -> Option<FileChange> {
+        self.tool.change(&T::Arguments::deserialize(arguments).ok()?, environment).await
     }
 
     async fn call(&self, arguments: Value, environment: &dyn Environment) -> Result<String, ToolError> {

@@ -110,6 +110,47 @@ async fn an_interrupted_write_of_a_whole_file_is_made_again() {
     assert_eq!(workspace.text("out.txt"), "ok");
 }
 
+/// Inserts a line, so that the passage it looks for is there before and after.
+fn insertion() -> Vec<Turn> {
+    let insert = json!({"path": "app.py", "old_string": "first\n", "new_string": "first\nsecond\n"});
+    vec![Turn::call("a", [("edit_file", insert)]), Turn::say("All done.")]
+}
+
+/// The outcome of an edit whose session died between its call and its result, and what the file is then.
+async fn edit_interrupted_with(file: &str) -> (bool, String, String) {
+    let server = Server::script(insertion()).await;
+    let (workspace, first) = (Workspace::new(), Memory { fail_after: Some(5), ..Memory::default() });
+    workspace.put("app.py", "first\nlast\n");
+    go_on(&server, &workspace, &[], &first).await.unwrap_err();
+    assert!(matches!(first.events().last(), Some(Body::ToolCalled(_))), "{:?}", first.kinds());
+    workspace.put("app.py", file);
+    let second = Memory::default();
+    go_on(&server, &workspace, &first.events(), &second).await.unwrap();
+    let returned = second.returned().remove(0);
+    (returned.ok, returned.output, workspace.text("app.py"))
+}
+
+/// Issue 2, 10: nothing is lost and nothing done twice, whether the worker died before the write or after it.
+#[tokio::test]
+async fn an_interrupted_edit_is_made_exactly_once() {
+    let edited = "first\nsecond\nlast\n";
+    let (ok, output, file) = edit_interrupted_with("first\nlast\n").await;
+    assert!(ok && output.starts_with("edited `app.py` in 1 place"), "{output}");
+    assert_eq!(file, edited);
+    let (ok, output, file) = edit_interrupted_with(edited).await;
+    assert!(ok, "{output}");
+    assert_eq!(output, "changed `app.py`, then the session was interrupted");
+    assert_eq!(file, edited);
+}
+
+#[tokio::test]
+async fn an_interrupted_edit_of_a_file_that_is_neither_old_nor_new_is_left_to_the_model() {
+    let (ok, output, file) = edit_interrupted_with("first\nother\n").await;
+    assert!(!ok);
+    assert_eq!(output, "interrupted: its effect is unknown, check before repeating");
+    assert_eq!(file, "first\nother\n");
+}
+
 /// The provider gets back what it signed, also after a restart.
 #[tokio::test]
 async fn signed_thinking_survives_a_restart() {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     budget::Spend,
+    hash::Digest,
     id::{ActionId, SessionId},
 };
 
@@ -104,6 +105,18 @@ pub struct ToolCalled {
     pub call: String,
     pub name: String,
     pub arguments: Value,
+    /// Where it is known beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<FileChange>,
+}
+
+/// What a call makes of one file: if the call is interrupted, the file tells whether it took effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// Relative to the workspace.
+    pub path: String,
+    pub before: Digest,
+    pub after: Digest,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

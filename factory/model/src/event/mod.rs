@@ -20,7 +20,6 @@ macro_rules! bodies {
         /// What happened. Serialises as `{"type": kind, "data": {…}}`.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type", content = "data")]
-        #[expect(clippy::large_enum_variant, reason = "only `run.created` is large, and a run has one")]
         pub enum Body {
             $(#[serde(rename = $kind)] $variant($data),)*
         }
