@@ -65,6 +65,13 @@ impl World {
         self.space.act(twin, action).map_err(|error| error.to_string())
     }
 
+    /// Back to how the twins were opened, at the present time.
+    pub(crate) fn reset(&self) {
+        self.space.reset();
+        // Time only goes on; a clock that is ahead already is as good.
+        self.space.advance_to(jiff::Timestamp::now()).ok();
+    }
+
     pub(crate) async fn close(self) {
         self.space.close().await;
     }

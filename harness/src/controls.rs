@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    Exit, Gate, Observer, ObserverError, Plan, RunError, StopEarly, SubjectConfig, Suite, TrialRecord, Verdict,
+    Exit, Observer, ObserverError, Plan, RunError, SubjectConfig, Suite, TrialRecord, Verdict,
     run::run_with,
     step::Patience,
     subject::{
@@ -63,19 +63,10 @@ impl ControlResult {
 pub async fn prove(suite: &Suite, subject: &SubjectConfig, jobs: usize) -> Result<Vec<ControlResult>, RunError> {
     let mut results = Vec::new();
     for control in [Control::Nop, Control::Stub] {
-        let plan = Plan {
-            suite: suite.clone(),
-            subject: subject.without_build_and_ready(),
-            root: PathBuf::from("."),
-            trials: 1,
-            seed: 0,
-            jobs,
-            done: Vec::new(),
-            gate: Gate::Every { confidence: 0.95 },
-            stop_early: StopEarly::Never,
-        };
+        let subject = subject.without_build_and_ready();
+        let plan = Plan { jobs, ..Plan::new(suite.clone(), subject, PathBuf::from(".")) };
         let found = Found { control, results: Mutex::default() };
-        run_with(Patience::None, &plan, &control, None, &found).await?;
+        run_with(Patience::None, plan, &control, None, &found).await?;
         let mut found = found.results.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.sort_by_key(|result| suite.scenarios.iter().position(|scenario| scenario.slug == result.scenario));
         results.append(&mut found);

@@ -11,6 +11,7 @@
 mod arrange;
 pub mod controls;
 mod expect;
+pub mod journal;
 mod record;
 pub mod report;
 mod run;
@@ -20,16 +21,18 @@ mod step;
 mod subject;
 mod text;
 mod trial;
+mod vars;
 
 pub use record::{EVIDENCE_BODY_BYTES_MAX, Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict};
 pub use report::{Outcome, Report};
-pub use run::{Gate, Observer, ObserverError, Plan, RunError, StopEarly, Unobserved, run};
+pub use run::{Earlier, Gate, Observer, ObserverError, Plan, RunError, StopEarly, Unobserved, run};
 pub use scenario::{Kind, LintCode, LintContext, Scenario, Suite};
 pub use stats::Flake;
 pub use subject::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Sign, Signal,
     SubjectConfig, Terminal, TerminalOutput, TreeAccess, Turn, UrlLauncher,
 };
+pub use vars::{variable, variables};
 
 /// The JSON Schemas of scenario files and of `harness.yaml`, for editors.
 pub fn schemas() -> serde_json::Value {

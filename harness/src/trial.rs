@@ -2,24 +2,29 @@
 //!
 //! Whatever happens ends in a record: nothing here returns an error. Start at [`Trial::run`].
 
+mod reset;
+mod seat;
+
 use std::{
+    collections::BTreeMap,
     path::Path,
     time::{Duration, Instant},
 };
 
-use tempfile::TempDir;
 use tokio::time::timeout_at;
 
+pub(crate) use seat::Seats;
+
 use crate::{
-    arrange::World,
     expect::Mismatch,
     record::{Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict, bounded},
     run::Observer,
     scenario::{Kind, Scenario, Scene},
-    step::{Actor, Halt, Outcome, Room, Stage, SubjectSlot},
-    subject::{LaunchRequest, PortLease, SubjectConfig, tail},
+    step::{Actor, Halt, Outcome, Stage, SubjectSlot},
+    subject::{SubjectConfig, tail},
     text::{Random, RenderError, Scope},
 };
+use seat::Seat;
 
 const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -29,6 +34,9 @@ pub(crate) struct Trial<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) subject: &'a SubjectConfig,
     pub(crate) root: &'a Path,
+    /// Given to the run; they stand in for the scenario's own.
+    pub(crate) vars: &'a BTreeMap<String, serde_json::Value>,
+    pub(crate) seats: &'a Seats,
     pub(crate) actor: Actor<'a>,
     pub(crate) observer: &'a dyn Observer,
     /// Of the run.
@@ -56,7 +64,7 @@ impl Trial<'_> {
         let seed = self.derived_seed();
         let mut record = self.record(seed);
         match self.prepare(&key, seed) {
-            Ok(prepared) => self.play(prepared, &mut notes, &mut record).await,
+            Ok((seat, scope)) => self.play(seat, scope, &mut notes, &mut record).await,
             Err(reason) => notes.infra = Some(before_steps("prepare the trial", reason)),
         }
         record.duration_ms = millis(started.elapsed());
@@ -101,94 +109,64 @@ impl Trial<'_> {
     }
 
     /// Everything before the subject starts. What fails here is not the subject's fault.
-    fn prepare(&self, key: &[u8; 32], seed: u64) -> Result<Prepared, String> {
-        let here = |error: std::io::Error| format!("cannot make the trial's folder: {error}; is the disk full?");
-        let folder = tempfile::tempdir().map_err(here)?;
-        let room = Room {
-            root: self.root.to_owned(),
-            data_dir: folder.path().join("data"),
-            log: folder.path().join("subject.log"),
-            env_allow: self.subject.env_allow.clone(),
-        };
-        std::fs::create_dir(&room.data_dir).map_err(here)?;
-        let port = PortLease::take().ok_or("no loopback port is free")?;
+    fn prepare(&self, key: &[u8; 32], seed: u64) -> Result<(Seat, Scope), String> {
         let mut scope = Scope::default();
         let random = Random::new(key);
         scope.set("uid", random.token());
         scope.set("random", minijinja::Value::from_object(random));
         scope.set("trial", self.number);
-        scope.set("port", port.port());
-        scope.set("data_dir", room.data_dir.display().to_string());
-        let twins = self.subject.twins.iter().map(|(name, config)| Ok((name.value.clone(), scope.node(config)?)));
-        let twins = twins.collect::<Result<Vec<_>, RenderError>>().map_err(|error| self.in_config(&error))?;
-        let world = World::open(&self.scenario.slug, seed, &twins)?;
-        scope.set_json("twins", &world.facts());
-        let request = self.request(&scope, &room, &world, &port).map_err(|error| self.in_config(&error))?;
-        Ok(Prepared { _folder: folder, room, port, scope, world, request })
-    }
-
-    fn request(
-        &self,
-        scope: &Scope,
-        room: &Room,
-        world: &World,
-        port: &PortLease,
-    ) -> Result<Option<LaunchRequest>, RenderError> {
-        let Some(start) = &self.subject.start else { return Ok(None) };
-        let argv = start.argv.iter().map(|word| scope.text(word)).collect::<Result<_, _>>()?;
-        let env = start.env.iter().map(|(name, value)| Ok((name.value.clone(), scope.text(value)?)));
-        Ok(Some(LaunchRequest {
-            argv,
-            env: env.collect::<Result<_, RenderError>>()?,
-            env_allow: room.env_allow.clone(),
-            root: room.root.clone(),
-            data_dir: room.data_dir.clone(),
-            port: port.port(),
-            egress: world.ports(),
-            log: room.log.clone(),
-        }))
+        let seat = match self.seats.take() {
+            Some(seat) => {
+                seat.renew();
+                seat.tell(&mut scope);
+                seat
+            }
+            None => self.new_seat(&mut scope, seed)?,
+        };
+        Ok((seat, scope))
     }
 
     fn in_config(&self, error: &RenderError) -> String {
         self.subject.source.diagnostic(error.place, &error.message).to_string()
     }
 
-    async fn play(&self, prepared: Prepared, notes: &mut Notes, record: &mut TrialRecord) {
-        let Prepared { _folder, room, port: _port, scope, world, request } = prepared;
+    async fn play(&self, mut seat: Seat, scope: Scope, notes: &mut Notes, record: &mut TrialRecord) {
         let mut stage = Stage {
             scope,
-            subject: SubjectSlot::new(self.actor, request, &self.subject.ready),
-            world: &world,
+            subject: SubjectSlot::new(self.actor, &self.subject.ready, std::mem::take(&mut seat.subject)),
+            world: &seat.world,
             actor: self.actor,
-            room: &room,
+            room: &seat.room,
             scenario: &self.scenario.slug,
         };
         if self.start(&mut stage, notes).await {
             self.story(&mut stage, notes).await;
         }
-        let ended = stage.subject.exit();
-        stage.subject.close().await;
+        seat.subject = stage.subject.into_subject();
+        let ended = seat.subject.exit();
+        record.twin_calls = seat.world.call_count() as u64;
+        // A subject that was not as it should be is not met by another trial.
+        let is_kept = self.subject.reuse && notes.is_clean() && ended.is_none() && seat.subject.is_running();
+        if is_kept {
+            self.seats.give(seat);
+            return;
+        }
+        seat.subject.close().await;
         if notes.is_over() {
             notes.mention(ended);
-            record.subject_log = tail(&room.log);
+            record.subject_log = tail(&seat.room.log);
         }
-        record.leaked = stage.subject.take_leaks().processes;
-        record.twin_calls = world.call_count() as u64;
-        drop(stage);
-        world.close().await;
+        record.leaked = seat.subject.take_leaks().processes;
+        seat.close().await;
     }
 
     /// Starts the subject and defines the variables. `false` ends the trial.
     async fn start(&self, stage: &mut Stage<'_>, notes: &mut Notes) -> bool {
         let started = async {
-            stage.subject.launch().await?;
-            if let Some(base) = stage.subject.base_url().cloned() {
-                stage.world.aim_webhooks(&base).map_err(Halt::Infra)?;
-                let url = base.as_str().trim_end_matches('/');
-                stage.scope.set_json("subject", &serde_json::json!({ "url": url, "port": base.port() }));
-            }
-            stage.subject.wait_ready().await?;
-            for (name, node) in self.scenario.vars.iter() {
+            self.bring_up(stage).await?;
+            self.vars.iter().for_each(|(name, value)| stage.scope.set_json(name, value));
+            let own = self.scenario.vars.iter().filter(|(name, _)| !self.vars.contains_key(&name.value));
+            for (name, node) in own {
                 let value = stage.scope.node(node)?;
                 stage.scope.set_json(name, &value);
             }
@@ -201,6 +179,31 @@ impl Trial<'_> {
                 false
             }
         }
+    }
+
+    /// A subject that runs already is reset; where that fails, and where none runs, one is started.
+    async fn bring_up(&self, stage: &mut Stage<'_>) -> Result<(), Halt> {
+        let reset = self.subject.reset.as_ref();
+        if stage.subject.is_running() && reset::perform(reset, stage).await.is_ok() {
+            return self.introduce(stage);
+        }
+        stage.subject.launch().await?;
+        self.introduce(stage)?;
+        stage.subject.wait_ready().await?;
+        if self.subject.is_one_for_all() {
+            reset::perform(reset, stage).await.map_err(Halt::Infra)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the twins and the templates where the subject is.
+    fn introduce(&self, stage: &mut Stage<'_>) -> Result<(), Halt> {
+        if let Some(base) = stage.subject.base_url().cloned() {
+            stage.world.aim_webhooks(&base).map_err(Halt::Infra)?;
+            let url = base.as_str().trim_end_matches('/');
+            stage.scope.set_json("subject", &serde_json::json!({ "url": url, "port": base.port() }));
+        }
+        Ok(())
     }
 
     async fn story(&self, stage: &mut Stage<'_>, notes: &mut Notes) {
@@ -269,15 +272,6 @@ impl Trial<'_> {
     }
 }
 
-struct Prepared {
-    _folder: TempDir,
-    room: Room,
-    port: PortLease,
-    scope: Scope,
-    world: World,
-    request: Option<LaunchRequest>,
-}
-
 /// Runs a step, again and again where it has a `retry`, until its expectations hold.
 async fn tried(scene: &Scene, stage: &mut Stage<'_>, attempts: &mut u32) -> Result<Outcome, Halt> {
     let started = Instant::now();
@@ -297,6 +291,11 @@ impl Notes {
     /// Whether further steps would run on sand.
     fn is_over(&self) -> bool {
         self.failure.is_some() || self.infra.is_some()
+    }
+
+    /// Whether nothing went wrong so far.
+    fn is_clean(&self) -> bool {
+        !self.is_over() && self.unjudged.is_none()
     }
 
     fn outcome(&mut self, outcome: Outcome, record: &mut StepRecord, stage: &mut Stage<'_>) {

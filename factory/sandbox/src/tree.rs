@@ -22,7 +22,8 @@ use walk::{Found, Walk};
 /// Names that never enter a sandbox or leave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exclude {
-    /// Left out at any depth, whatever they are. Default: `.git` (history tells answers), `holdout`, `.factory`.
+    /// Left out at any depth, whatever they are. Default: `.git` (history tells answers), `holdout`, `.factory`,
+    /// `.harness` (stored runs show what scenarios expect).
     pub anywhere: Vec<String>,
     /// Left out at the top only, where they are build output. Default: `target`.
     pub top: Vec<String>,
@@ -31,7 +32,7 @@ pub struct Exclude {
 impl Default for Exclude {
     fn default() -> Self {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        Self { anywhere: owned(&[".git", ".factory", "holdout"]), top: owned(&["target"]) }
+        Self { anywhere: owned(&[".git", ".factory", ".harness", "holdout"]), top: owned(&["target"]) }
     }
 }
 

@@ -1,26 +1,74 @@
 //! The command line: arguments in, text and an exit status out. All of the work is the library's.
 //!
-//! Exit status: 0 satisfied, 1 not satisfied, 2 wrong use or wrong files, 5 nothing can be concluded.
+//! Exit status: see [`EXIT_STATUS`].
 
+mod asked;
 mod progress;
 mod run;
+mod runs;
+mod select;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use harness::{Kind, LintContext, RunError, SubjectConfig, Suite, Verdict, controls, schemas};
+use harness::{
+    Kind, LaunchError, LintContext, RunError, SubjectConfig, Suite, Verdict, controls,
+    journal::{JournalError, RunStore},
+    schemas,
+};
 use located::Diagnostics;
 
 const WRONG_USE: u8 = 2;
 const INFRA: u8 = 5;
 
+const EXIT_STATUS: &str = "Exit status:
+    0  satisfied, or done
+    1  not satisfied
+    2  wrong use or wrong files
+    5  nothing can be concluded: the machine failed, or a stored run is no evidence any more
+  130  interrupted; nothing is left running";
+
+const RUN_EXAMPLES: &str = "Examples:
+  harness run                                   all scenarios that harness.yaml names, once
+  harness run scenarios/pay.yaml --trials 20    one file, twenty trials of each scenario
+  harness run --target http://localhost:8080 --var user=ann
+                                                what already runs, with a value for {{ user }}
+  harness run --trials 30 --target-satisfaction 0.9
+                                                satisfied when 90 % is shown with 95 % confidence
+  harness run --last-failed --fail-fast         again what failed, up to the first failure
+  harness run --shard 2/4 --junit out.xml       a quarter of all scenarios, for CI
+  harness run --resume                          on where the last run was interrupted";
+
+const LINT_EXAMPLES: &str = "Examples:
+  harness lint                          all scenarios that harness.yaml names
+  harness lint holdout/ --holdout       holdouts, which need a theme and a canary each";
+
+const PROVE_EXAMPLES: &str = "Examples:
+  harness prove                         which scenarios pass where nothing works?";
+
+const RUNS_EXAMPLES: &str = "Examples:
+  harness runs                          the stored runs, the oldest first
+  harness runs --json | jq '.[-1].ended'";
+
+const VERIFY_EXAMPLES: &str = "Examples:
+  harness verify                        the last run
+  harness verify 20261120T15            the run of that name, or with that beginning";
+
+const SCHEMA_EXAMPLES: &str = "Examples:
+  harness schema > .harness-schema.json";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  harness completions bash > ~/.local/share/bash-completion/completions/harness
+  harness completions fish > ~/.config/fish/completions/harness.fish
+  harness completions zsh > \"${fpath[1]}/_harness\"";
+
 /// Runs scenarios against a subject: k trials each, on fresh digital twins, with honest statistics.
 #[derive(Debug, Parser)]
-#[command(name = "harness", version, arg_required_else_help = true)]
+#[command(name = "harness", version, arg_required_else_help = true, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -29,14 +77,25 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run scenarios and say whether they are satisfied
+    #[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{EXIT_STATUS}"))]
     Run(Box<run::RunArgs>),
     /// Check scenario files and harness.yaml without running anything
+    #[command(after_help = LINT_EXAMPLES)]
     Lint(Selection),
     /// Run scenarios against subjects that do nothing right; every one must be red
+    #[command(after_help = PROVE_EXAMPLES)]
     Prove(Selection),
+    /// List the stored runs
+    #[command(after_help = RUNS_EXAMPLES)]
+    Runs(runs::RunsArgs),
+    /// Check that a stored run is as it was written
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(runs::VerifyArgs),
     /// Print the JSON Schemas of the files, for editors
+    #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
     /// Print a completion script
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions { shell: clap_complete::Shell },
 }
 
@@ -60,11 +119,35 @@ impl Selection {
 
     /// The suite, fitting `subject`. Everything that is wrong is in the error.
     fn suite(&self, subject: &SubjectConfig) -> Result<Suite, Diagnostics> {
-        let named = || subject.scenarios.iter().map(|path| self.subject.join(path)).collect();
-        let paths = if self.paths.is_empty() { named() } else { self.paths.clone() };
-        let suite = Suite::load(&paths, self.kind())?;
-        suite.lint(LintContext { requirements: None, subject: Some(subject) })?;
-        Ok(suite)
+        load_suite(&self.paths, &self.subject, self.kind(), &[], subject)
+    }
+}
+
+/// The scenarios at `paths`, or those that the subject's `harness.yaml` names, fitting the subject.
+fn load_suite(
+    paths: &[PathBuf],
+    root: &Path,
+    kind: Kind,
+    given: &[String],
+    subject: &SubjectConfig,
+) -> Result<Suite, Diagnostics> {
+    let named: Vec<_> = subject.scenarios.iter().map(|path| root.join(path)).collect();
+    let suite = Suite::load_given(if paths.is_empty() { &named } else { paths }, kind, given)?;
+    suite.lint(LintContext { requirements: None, subject: Some(subject) })?;
+    Ok(suite)
+}
+
+/// Where runs are kept.
+#[derive(Args, Debug)]
+struct StoreArgs {
+    /// Where runs are kept
+    #[arg(long, value_name = "DIR", default_value = ".harness", help_heading = "Stored runs")]
+    store: PathBuf,
+}
+
+impl StoreArgs {
+    fn open(&self) -> RunStore {
+        RunStore::at(&self.store)
     }
 }
 
@@ -76,6 +159,10 @@ enum Failed {
     #[error("{0}")]
     Run(#[from] RunError),
     #[error("{0}")]
+    Journal(#[from] JournalError),
+    #[error("{0}")]
+    Launch(#[from] LaunchError),
+    #[error("{0}")]
     Use(String),
     #[error("{0}")]
     Machine(#[from] io::Error),
@@ -85,7 +172,11 @@ impl Failed {
     fn status(&self) -> u8 {
         match self {
             Self::Files(_) | Self::Use(_) | Self::Run(RunError::Lint(_) | RunError::Empty { .. }) => WRONG_USE,
-            Self::Run(RunError::Observer(_) | RunError::Client(_) | RunError::Launch(_)) | Self::Machine(_) => INFRA,
+            Self::Journal(error) if error.is_wrong_use() => WRONG_USE,
+            Self::Run(RunError::Observer(_) | RunError::Earlier(_) | RunError::Client(_) | RunError::Launch(_))
+            | Self::Journal(_)
+            | Self::Launch(_)
+            | Self::Machine(_) => INFRA,
         }
     }
 }
@@ -108,6 +199,8 @@ fn perform(command: Command) -> Result<u8, Failed> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Lint(selection) => lint(&selection),
         Command::Prove(selection) => prove(&selection),
+        Command::Runs(arguments) => runs::list(&arguments),
+        Command::Verify(arguments) => runs::verify(&arguments),
         Command::Schema => {
             say(&serde_json::to_string_pretty(&schemas()).map_err(io::Error::from)?)?;
             Ok(0)

@@ -1,4 +1,4 @@
-//! Live progress on standard error, where that is a terminal.
+//! What follows a run: the terminal, where standard error is one, the stored log and the file of events.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -6,24 +6,29 @@ use std::{
 };
 
 use async_trait::async_trait;
-use harness::{Observer, ObserverError, StepRecord, TrialId, TrialRecord, Verdict, report::JsonLines};
+use harness::{Observer, ObserverError, StepRecord, TrialId, TrialRecord, Verdict, journal::RunLog, report::JsonLines};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Shows how far a run is, and keeps its events where a file was asked for.
-pub(super) struct Watch {
+/// Shows how far a run is, and keeps its records.
+pub(super) struct Followers {
     bar: ProgressBar,
     failed: AtomicUsize,
+    log: Option<RunLog>,
     lines: Option<JsonLines>,
 }
 
-impl Watch {
-    pub(super) fn new(planned: usize, done: usize, lines: Option<JsonLines>) -> Self {
+impl Followers {
+    pub(super) fn new(planned: u64, log: Option<RunLog>, lines: Option<JsonLines>) -> Self {
         let style =
             ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {msg}{elapsed}").expect("a literal template");
         // Hidden by itself where standard error is no terminal.
-        let bar = ProgressBar::new(planned as u64).with_style(style).with_position(done as u64);
+        let bar = ProgressBar::new(planned).with_style(style);
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, failed: AtomicUsize::new(0), lines }
+        Self { bar, failed: AtomicUsize::new(0), log, lines }
+    }
+
+    pub(super) fn log(&self) -> Option<&RunLog> {
+        self.log.as_ref()
     }
 
     pub(super) fn clear(&self) {
@@ -32,7 +37,7 @@ impl Watch {
 }
 
 #[async_trait]
-impl Observer for Watch {
+impl Observer for Followers {
     async fn trial_started(&self, trial: &TrialId) {
         if let Some(lines) = &self.lines {
             lines.trial_started(trial).await;
@@ -46,6 +51,9 @@ impl Observer for Watch {
     }
 
     async fn trial_finished(&self, record: &TrialRecord) -> Result<(), ObserverError> {
+        if let Some(log) = &self.log {
+            log.trial_finished(record).await?;
+        }
         if let Some(lines) = &self.lines {
             lines.trial_finished(record).await?;
         }

@@ -1,6 +1,7 @@
 //! `harness run`.
 
 use std::{
+    collections::BTreeMap,
     io::{self, IsTerminal as _, Write as _},
     num::NonZero,
     path::PathBuf,
@@ -8,26 +9,64 @@ use std::{
 
 use clap::Args;
 use harness::{
-    Gate, Launcher, Plan, ProcessLauncher, Report, StopEarly, SubjectConfig, Suite, UrlLauncher,
+    Gate, Launcher, Plan, ProcessLauncher, Report, SubjectConfig, Suite, UrlLauncher,
+    journal::{KEEP_DEFAULT, RunId, RunLog, StoredRun},
     report::{JsonLines, Paint, junit, terminal},
+    variable, variables,
 };
-use regex::Regex;
+use located::Source;
 use reqwest::Url;
-use tokio::signal::unix::{SignalKind, signal};
+use serde_json::Value as Json;
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
 
-use super::{Failed, Selection, progress::Watch, runtime, say};
+use super::{
+    Failed, Selection, StoreArgs,
+    asked::Asked,
+    progress::Followers,
+    runtime, say,
+    select::{Choice, Chosen},
+};
 
 const TRIALS_MAX: u32 = 100_000;
 const JOBS_MAX: u16 = 256; // more subjects than that do not start any faster
 const INTERRUPTED: u8 = 130; // 128 + SIGINT, as shells expect
 
-#[derive(Debug, Args)]
+/// Each of these would make a resumed run another one.
+const NOT_WITH_RESUME: [&str; 14] = [
+    "paths",
+    "subject",
+    "holdout",
+    "target",
+    "filter",
+    "tags",
+    "last_failed",
+    "shard",
+    "trials",
+    "seed",
+    "confidence",
+    "target_satisfaction",
+    "stop_early",
+    "fail_fast",
+];
+
+#[derive(Args, Debug)]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
+    #[command(flatten)]
+    choice: Choice,
     /// Test what already runs here, instead of starting the subject
     #[arg(long, value_name = "URL")]
-    target: Option<Url>,
+    pub(super) target: Option<Url>,
+    /// Gives scenarios a value, typed as YAML types it; it stands in for a variable of that name
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    vars: Vec<(String, Json)>,
+    /// A YAML file of such values
+    #[arg(long, value_name = "FILE")]
+    vars_file: Option<PathBuf>,
     /// Trials of each scenario
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(TRIALS_MAX)))]
     trials: u32,
@@ -45,22 +84,30 @@ pub(super) struct RunArgs {
     target_satisfaction: Option<f64>,
     /// End the run when it cannot be satisfied any more
     #[arg(long)]
-    stop_early: bool,
+    pub(super) stop_early: bool,
+    /// End the run at the first trial that is not satisfied
+    #[arg(long, conflicts_with = "stop_early")]
+    pub(super) fail_fast: bool,
+    /// Go on where a stored run was interrupted
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest", conflicts_with_all = NOT_WITH_RESUME)]
+    resume: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Keep nothing of this run
+    #[arg(long, help_heading = "Stored runs", conflicts_with = "resume")]
+    no_store: bool,
+    /// How many runs are kept, this one included
+    #[arg(long, value_name = "N", default_value_t = KEEP_DEFAULT, help_heading = "Stored runs")]
+    keep: usize,
     /// Print the report as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     json: bool,
     /// Append events and records, one JSON object a line
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     jsonl: Option<PathBuf>,
-    /// Go on where the run that wrote the --jsonl file ended
-    #[arg(long, requires = "jsonl", requires = "seed")]
-    resume: bool,
     /// Write `JUnit` XML
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     junit: Option<PathBuf>,
-    /// Only scenarios whose name, tag or requirement matches
-    #[arg(long, value_name = "REGEX")]
-    filter: Option<Regex>,
 }
 
 /// A probability strictly between 0 and 1.
@@ -74,30 +121,74 @@ pub(super) fn cores() -> usize {
 }
 
 pub(super) fn run(arguments: &RunArgs) -> Result<u8, Failed> {
-    let subject = arguments.subject()?;
-    let suite = arguments.suite(&subject)?;
-    let plan = arguments.plan(suite, subject)?;
+    let order = match &arguments.resume {
+        Some(name) => arguments.resumed(name)?,
+        None => arguments.fresh()?,
+    };
+    for note in &order.notes {
+        writeln!(io::stderr(), "{note}")?;
+    }
+    if order.plan.suite.scenarios.is_empty() {
+        return Ok(0);
+    }
+    perform(arguments, order, &runtime()?)
+}
+
+fn perform(arguments: &RunArgs, mut order: Order, runtime: &Runtime) -> Result<u8, Failed> {
     let lines = arguments.jsonl.as_deref().map(JsonLines::append_to).transpose()?;
-    let planned = plan.suite.scenarios.len() * plan.trials as usize;
-    let watch = Watch::new(planned, plan.done.len(), lines);
-    let launcher = arguments.launcher();
-    let report = runtime()?.block_on(async {
+    let (id, log) = runtime.block_on(order.open_log(arguments))?.unzip();
+    let planned = order.plan.suite.scenarios.len() as u64 * u64::from(order.plan.trials);
+    let followers = Followers::new(planned, log, lines);
+    let ended = runtime.block_on(async {
         tokio::select! {
-            report = run_plan(plan, launcher.as_ref(), &watch) => report.map(Some),
+            ended = order.run(&followers) => ended.map(Some),
             () = interrupted() => Ok(None),
         }
-    })?;
-    watch.clear();
-    let Some(report) = report else {
+    });
+    followers.clear();
+    let Some(report) = ended? else {
         writeln!(io::stderr(), "interrupted; every subject that was started is dead")?;
+        if let Some(id) = id {
+            writeln!(io::stderr(), "hint: `harness run --resume {id}` goes on from here")?;
+        }
         return Ok(INTERRUPTED);
     };
     arguments.show(&report)?;
     Ok(report.exit_code())
 }
 
-async fn run_plan(plan: Plan, launcher: &dyn Launcher, watch: &Watch) -> Result<Report, Failed> {
-    Ok(harness::run(plan, launcher, None, watch).await?)
+/// What is to be run, and by whom.
+struct Order {
+    plan: Plan,
+    launcher: Box<dyn Launcher>,
+    asked: Asked,
+    notes: Vec<String>,
+    resumed: Option<StoredRun>,
+}
+
+impl Order {
+    /// The log of this run; `None` where nothing is to be kept.
+    async fn open_log(&mut self, arguments: &RunArgs) -> Result<Option<(RunId, RunLog)>, Failed> {
+        if let Some(stored) = &self.resumed {
+            let log = stored.resume().await?;
+            let records = stored.records()?.map(|record| record.map_err(Into::into));
+            self.plan.done = harness::Earlier::streamed(records);
+            return Ok(Some((stored.manifest().id.clone(), log)));
+        }
+        if arguments.no_store {
+            return Ok(None);
+        }
+        let asked = serde_json::to_value(&self.asked).map_err(io::Error::from)?;
+        Ok(Some(arguments.store.open().begin(&self.plan, asked, arguments.keep)?))
+    }
+
+    async fn run(self, followers: &Followers) -> Result<Report, Failed> {
+        let report = harness::run(self.plan, self.launcher.as_ref(), None, followers).await?;
+        if let Some(log) = followers.log() {
+            log.end(&report).await?;
+        }
+        Ok(report)
+    }
 }
 
 async fn interrupted() {
@@ -109,55 +200,66 @@ async fn interrupted() {
 }
 
 impl RunArgs {
-    fn subject(&self) -> Result<SubjectConfig, Failed> {
-        match &self.target {
-            Some(url) => Ok(SubjectConfig::already_running(url.as_str())),
-            None => Ok(SubjectConfig::load(&self.selection.subject)?),
-        }
-    }
-
-    fn suite(&self, subject: &SubjectConfig) -> Result<Suite, Failed> {
-        let suite = self.selection.suite(subject)?;
-        let Some(filter) = &self.filter else { return Ok(suite) };
-        let all = suite.scenarios.len();
-        let suite = suite.filtered(filter);
-        if suite.scenarios.is_empty() {
-            return Err(Failed::Use(format!("--filter `{filter}` matches none of {all} scenarios")));
-        }
-        Ok(suite)
-    }
-
-    fn plan(&self, suite: Suite, subject: SubjectConfig) -> Result<Plan, Failed> {
+    fn fresh(&self) -> Result<Order, Failed> {
+        let vars = self.vars()?;
+        let asked = Asked::of(self, vars.keys().cloned().collect());
+        let (subject, suite) = asked.load()?;
+        let Chosen { suite, notes } = self.choice.of(suite, &self.store.open())?;
         let confidence = self.confidence;
         let gate = self
             .target_satisfaction
             .map_or(Gate::Every { confidence }, |target| Gate::LowerBound { target, confidence });
-        let done = match self.jsonl.as_deref().filter(|path| self.resume && path.exists()) {
-            Some(path) => JsonLines::read(path)?,
-            None => Vec::new(),
-        };
-        Ok(Plan {
-            suite,
-            subject,
-            root: self.selection.subject.clone(),
+        let plan = Plan {
             trials: self.trials,
             seed: self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
-            jobs: self.jobs.map_or_else(cores, usize::from),
-            done,
             gate,
-            stop_early: if self.stop_early { StopEarly::WhenHopeless } else { StopEarly::Never },
-        })
+            ..self.plan(&asked, suite, subject, vars)
+        };
+        Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes, resumed: None })
     }
 
-    fn launcher(&self) -> Box<dyn Launcher> {
-        let processes = ProcessLauncher::new(std::env::vars_os().filter_map(|(name, value)| {
-            // A name or value that is not UTF-8 cannot stand in harness.yaml either.
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }));
-        match &self.target {
-            Some(url) => Box::new(UrlLauncher::new(url.clone(), processes)),
-            None => Box::new(processes),
+    /// The order of a stored run, which must still be what it was.
+    fn resumed(&self, name: &str) -> Result<Order, Failed> {
+        let stored = self.store.open().open(name)?;
+        let manifest = stored.manifest();
+        let asked = Asked::read(manifest)?;
+        let vars = self.vars()?;
+        asked.check_vars(&vars)?;
+        let (subject, mut suite) = asked.load()?;
+        let slugs: Vec<_> = manifest.roster.scenarios.iter().map(|entry| entry.scenario.as_str()).collect();
+        suite.scenarios.retain(|scenario| slugs.contains(&scenario.slug.as_str()));
+        let roster = &manifest.roster;
+        let plan = Plan {
+            trials: roster.trials,
+            seed: roster.seed,
+            gate: roster.gate,
+            ..self.plan(&asked, suite, subject, vars)
+        };
+        if !stored.is_same_suite(&plan) {
+            let id = &manifest.id;
+            let message =
+                format!("the scenarios or harness.yaml are not what they were in the run {id}; start a new run");
+            return Err(Failed::Use(message));
         }
+        Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes: Vec::new(), resumed: Some(stored) })
+    }
+
+    fn plan(&self, asked: &Asked, suite: Suite, subject: SubjectConfig, vars: BTreeMap<String, Json>) -> Plan {
+        Plan {
+            jobs: self.jobs.map_or_else(cores, usize::from),
+            stop_early: asked.stop_early(),
+            vars,
+            ..Plan::new(suite, subject, asked.subject.clone())
+        }
+    }
+
+    fn vars(&self) -> Result<BTreeMap<String, Json>, Failed> {
+        let mut vars = match &self.vars_file {
+            Some(path) => variables(&Source::read(path).map_err(located::Diagnostics::from)?)?,
+            None => BTreeMap::new(),
+        };
+        vars.extend(self.vars.iter().cloned());
+        Ok(vars)
     }
 
     fn show(&self, report: &Report) -> Result<(), Failed> {
@@ -173,5 +275,16 @@ impl RunArgs {
             say(terminal(report, paint).trim_end())?;
         }
         Ok(())
+    }
+}
+
+fn launcher(asked: &Asked, subject: &SubjectConfig) -> Result<Box<dyn Launcher>, Failed> {
+    let processes = ProcessLauncher::new(std::env::vars_os().filter_map(|(name, value)| {
+        // A name or value that is not UTF-8 cannot stand in harness.yaml either.
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    }));
+    match &asked.target {
+        Some(url) => Ok(Box::new(UrlLauncher::new(url.clone(), processes))),
+        None => Ok(subject.launcher(processes)?),
     }
 }

@@ -1,6 +1,7 @@
 //! A run: every scenario k times, in parallel, early stopped where nothing is left to win, each record durable before
 //! it counts. Start at [`run`].
 
+mod build;
 mod plan;
 mod schedule;
 
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use plan::{Gate, Plan, StopEarly};
+pub use plan::{Earlier, Gate, Plan, StopEarly};
 
 use crate::{
     record::{StepRecord, TrialId, TrialRecord},
@@ -49,6 +50,8 @@ pub enum RunError {
     Empty { reason: &'static str },
     #[error("a record could not be kept, so the run ended: {0}")]
     Observer(ObserverError),
+    #[error("the earlier part of the run cannot be read: {0}")]
+    Earlier(ObserverError),
     #[error("cannot make an HTTP client: {0}; install a TLS provider first")]
     Client(#[from] reqwest::Error),
     #[error("{0}")]
@@ -72,12 +75,12 @@ pub async fn run(
 ) -> Result<Report, RunError> {
     // A subject's program may be given relative to its tree, so the tree must not be relative to anything.
     plan.root = std::path::absolute(&plan.root).unwrap_or(plan.root);
-    run_with(Patience::Real, &plan, launcher, ask.as_deref(), observer).await
+    run_with(Patience::Real, plan, launcher, ask.as_deref(), observer).await
 }
 
 pub(crate) async fn run_with(
     patience: Patience,
-    plan: &Plan,
+    mut plan: Plan,
     launcher: &dyn Launcher,
     ask: Option<&dyn judges::Ask>,
     observer: &dyn Observer,
@@ -86,7 +89,8 @@ pub(crate) async fn run_with(
     plan.suite.lint(context).map_err(RunError::Lint)?;
     let http = http_client()?;
     let actor = Actor { patience, http: &http, launcher, ask };
-    schedule::execute(plan, actor, observer).await
+    let done = std::mem::take(&mut plan.done);
+    schedule::execute(&plan, done, actor, observer).await
 }
 
 /// One client for all trials of a run: making one is dear, and subjects differ by port.

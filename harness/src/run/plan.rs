@@ -1,9 +1,11 @@
 //! What a run shall do, and what must be shown in the end.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
+use super::ObserverError;
 use crate::{
     record::TrialRecord,
     scenario::Suite,
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// One run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Plan {
     pub suite: Suite,
     pub subject: SubjectConfig,
@@ -25,9 +27,61 @@ pub struct Plan {
     /// How many trials run at once; at least 1.
     pub jobs: usize,
     /// Trials of this plan that are finished already: counted, not run again.
-    pub done: Vec<TrialRecord>,
+    pub done: Earlier,
     pub gate: Gate,
     pub stop_early: StopEarly,
+    /// Values that scenarios are given; they stand in for variables of the same name.
+    pub vars: BTreeMap<String, Json>,
+}
+
+impl Plan {
+    /// One trial of each scenario, one at a time; every one must be satisfied.
+    pub fn new(suite: Suite, subject: SubjectConfig, root: PathBuf) -> Self {
+        Self {
+            suite,
+            subject,
+            root,
+            trials: 1,
+            seed: 0,
+            jobs: 1,
+            done: Earlier::default(),
+            gate: Gate::Every { confidence: 0.95 },
+            stop_early: StopEarly::Never,
+            vars: BTreeMap::new(),
+        }
+    }
+}
+
+/// Records of an earlier part of a run, read one by one: there may be very many.
+#[derive(Default)]
+pub struct Earlier(Option<Box<EarlierRecords>>);
+
+type EarlierRecords = dyn Iterator<Item = Result<TrialRecord, ObserverError>> + Send + Sync;
+
+impl Earlier {
+    pub fn streamed(records: impl Iterator<Item = Result<TrialRecord, ObserverError>> + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(records)))
+    }
+}
+
+impl From<Vec<TrialRecord>> for Earlier {
+    fn from(records: Vec<TrialRecord>) -> Self {
+        Self::streamed(records.into_iter().map(Ok))
+    }
+}
+
+impl Iterator for Earlier {
+    type Item = Result<TrialRecord, ObserverError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.as_mut()?.next()
+    }
+}
+
+impl fmt::Debug for Earlier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Earlier(…)" } else { "Earlier" })
+    }
 }
 
 /// What makes a suite satisfied.
@@ -83,6 +137,8 @@ impl Gate {
 pub enum StopEarly {
     Never,
     WhenHopeless,
+    /// At the first trial that is valid and not satisfied.
+    AtFirstFailure,
 }
 
 #[cfg(test)]

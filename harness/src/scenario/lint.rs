@@ -162,11 +162,18 @@ fn lint_holdout(source: &Source, file: &ScenarioFile, wrong: &mut Diagnostics) {
 }
 
 /// Names that every template can use.
-pub(crate) const GIVEN: [&str; 6] = ["data_dir", "random", "subject", "trial", "twins", "uid"];
+pub(crate) const GIVEN: [&str; 7] = ["data_dir", "ports", "random", "subject", "trial", "twins", "uid"];
 
 /// Checks that templates use only what is defined before them. `document` is the same file, read as a plain value.
-pub(super) fn lint_templates(source: &Source, file: &ScenarioFile, document: &Node, wrong: &mut Diagnostics) {
-    let mut known: BTreeSet<String> = GIVEN.iter().map(|name| (*name).to_owned()).collect();
+pub(super) fn lint_templates(
+    source: &Source,
+    file: &ScenarioFile,
+    document: &Node,
+    given: &[String],
+    wrong: &mut Diagnostics,
+) {
+    let mut known: BTreeSet<String> =
+        GIVEN.iter().map(|name| (*name).to_owned()).chain(given.iter().cloned()).collect();
     let mut found = Vec::new();
     for (name, value) in file.vars.iter() {
         check_node(value, &known, &mut found);

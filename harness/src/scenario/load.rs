@@ -21,6 +21,14 @@ impl Suite {
     /// # Errors
     /// Everything that is wrong in all files, each with its place. No scenario at all is an error too.
     pub fn load(paths: &[PathBuf], kind: Kind) -> Result<Self, Diagnostics> {
+        Self::load_given(paths, kind, &[])
+    }
+
+    /// Like [`Self::load`], where the run will be given values of these names.
+    ///
+    /// # Errors
+    /// Like [`Self::load`].
+    pub fn load_given(paths: &[PathBuf], kind: Kind, given: &[String]) -> Result<Self, Diagnostics> {
         let mut wrong = Diagnostics::default();
         let mut files = Vec::new();
         for path in paths {
@@ -38,7 +46,7 @@ impl Suite {
         if sources.is_empty() && wrong.0.is_empty() {
             wrong.push(empty(paths));
         }
-        Self::checked(sources, kind, wrong)
+        Self::checked(sources, kind, given, wrong)
     }
 
     /// Checks documents that were read elsewhere.
@@ -47,15 +55,20 @@ impl Suite {
     /// Like [`Self::load`].
     pub fn from_sources(sources: Vec<Source>, kind: Kind) -> Result<Self, Diagnostics> {
         let none = if sources.is_empty() { empty(&[]).into() } else { Diagnostics::default() };
-        Self::checked(sources, kind, none)
+        Self::checked(sources, kind, &[], none)
     }
 
-    fn checked(sources: Vec<Source>, kind: Kind, mut wrong: Diagnostics) -> Result<Self, Diagnostics> {
+    fn checked(
+        sources: Vec<Source>,
+        kind: Kind,
+        given: &[String],
+        mut wrong: Diagnostics,
+    ) -> Result<Self, Diagnostics> {
         let catalogue = Catalogue::new();
         let mut files: Vec<(Source, ScenarioFile)> = Vec::new();
         let mut documents = Vec::new();
         for source in sources {
-            match read(&source, &mut wrong) {
+            match read(&source, given, &mut wrong) {
                 Ok((file, document)) => {
                     files.push((source, file));
                     documents.push(document);
@@ -85,10 +98,10 @@ impl Suite {
 }
 
 /// The file twice: typed, and as a plain value whose templates are checked in one walk.
-fn read(source: &Source, wrong: &mut Diagnostics) -> Result<(ScenarioFile, Node), Diagnostics> {
+fn read(source: &Source, given: &[String], wrong: &mut Diagnostics) -> Result<(ScenarioFile, Node), Diagnostics> {
     let file: ScenarioFile = located::yaml(source)?;
     let document: Node = located::yaml(source)?;
-    lint_templates(source, &file, &document, wrong);
+    lint_templates(source, &file, &document, given, wrong);
     Ok((file, document))
 }
 

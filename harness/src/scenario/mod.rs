@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub(crate) use format::{Expect, Retry, StepFile};
+pub(crate) use lint::GIVEN;
 pub(crate) use lower::Lower;
 
 /// Scenarios that are run and counted together.

@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 
 pub(crate) use kind::{Captures, Kind, lower};
-pub(crate) use stage::{Actor, Patience, Room, Stage, SubjectSlot};
+pub(crate) use stage::{Actor, Patience, Room, Stage, Subject, SubjectSlot};
 
 use crate::{expect::Mismatch, text::RenderError};
 

@@ -62,60 +62,32 @@ impl Patience {
 /// The subject of a trial, which a story may stop and start.
 pub(crate) struct SubjectSlot<'a> {
     actor: Actor<'a>,
-    /// `None` where the subject is only commands.
-    request: Option<LaunchRequest>,
     ready: &'a ReadyCheck,
+    subject: Subject,
+}
+
+/// A subject, running or not, between those who use it.
+#[derive(Default)]
+pub(crate) struct Subject {
+    /// `None` where it is only commands.
+    pub(crate) request: Option<LaunchRequest>,
     running: Option<Box<dyn Running>>,
     base_url: Option<Url>,
     leaks: Leaks,
 }
 
-impl<'a> SubjectSlot<'a> {
-    pub(crate) fn new(actor: Actor<'a>, request: Option<LaunchRequest>, ready: &'a ReadyCheck) -> Self {
-        Self { actor, request, ready, running: None, base_url: None, leaks: Leaks::default() }
+impl Subject {
+    pub(crate) fn new(request: Option<LaunchRequest>) -> Self {
+        Self { request, ..Self::default() }
     }
 
-    /// Where it listens or, while it is stopped, listened.
-    pub(crate) fn base_url(&self) -> Option<&Url> {
-        self.base_url.as_ref()
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 
     /// How it ended, if it ended by itself.
     pub(crate) fn exit(&mut self) -> Option<String> {
         self.running.as_mut().and_then(|running| running.try_exit())
-    }
-
-    /// Launches it without waiting. What ran before is closed first.
-    pub(crate) async fn launch(&mut self) -> Result<(), Halt> {
-        let Some(request) = self.request.clone() else { return Ok(()) };
-        self.close().await;
-        let running = self.actor.launcher.launch(request).await.map_err(halt)?;
-        self.base_url = Some(running.base_url());
-        self.running = Some(running);
-        Ok(())
-    }
-
-    pub(crate) async fn wait_ready(&mut self) -> Result<(), Halt> {
-        let (Some(running), Some(request)) = (&mut self.running, &self.request) else { return Ok(()) };
-        let log = request.log.clone();
-        let Err(not_ready) = wait_ready(running.as_mut(), self.ready, self.actor.http, &log).await else {
-            return Ok(());
-        };
-        // Closed first, so that the last words are in the log.
-        self.close().await;
-        let observed = match tail(&log).trim() {
-            "" => not_ready.observed,
-            words => format!("{}; the end of its log:\n{words}", not_ready.observed),
-        };
-        Err(Halt::Failed(Mismatch::new("subject", not_ready.expected, observed)))
-    }
-
-    pub(crate) async fn stop(&mut self, how: Signal) -> Result<(), Halt> {
-        if let Some(running) = &mut self.running {
-            running.stop(how).await.map_err(halt)?;
-        }
-        self.close().await;
-        Ok(())
     }
 
     /// Kills what is left; the base URL stays known.
@@ -125,13 +97,66 @@ impl<'a> SubjectSlot<'a> {
         }
     }
 
-    /// What a command of the scenario left behind.
-    pub(crate) fn note_leaks(&mut self, leaks: Leaks) {
-        self.leaks.processes.extend(leaks.processes);
-    }
-
     pub(crate) fn take_leaks(&mut self) -> Leaks {
         std::mem::take(&mut self.leaks)
+    }
+}
+
+impl<'a> SubjectSlot<'a> {
+    pub(crate) fn new(actor: Actor<'a>, ready: &'a ReadyCheck, subject: Subject) -> Self {
+        Self { actor, ready, subject }
+    }
+
+    pub(crate) fn into_subject(self) -> Subject {
+        self.subject
+    }
+
+    /// Where it listens or, while it is stopped, listened.
+    pub(crate) fn base_url(&self) -> Option<&Url> {
+        self.subject.base_url.as_ref()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.subject.is_running()
+    }
+
+    /// What a command of the scenario left behind.
+    pub(crate) fn note_leaks(&mut self, leaks: Leaks) {
+        self.subject.leaks.processes.extend(leaks.processes);
+    }
+
+    /// Launches it without waiting. What ran before is closed first.
+    pub(crate) async fn launch(&mut self) -> Result<(), Halt> {
+        let Some(request) = self.subject.request.clone() else { return Ok(()) };
+        self.subject.close().await;
+        let running = self.actor.launcher.launch(request).await.map_err(halt)?;
+        self.subject.base_url = Some(running.base_url());
+        self.subject.running = Some(running);
+        Ok(())
+    }
+
+    pub(crate) async fn wait_ready(&mut self) -> Result<(), Halt> {
+        let Subject { running: Some(running), request: Some(request), .. } = &mut self.subject else { return Ok(()) };
+        let log = request.log.clone();
+        let (http, launcher) = (self.actor.http, self.actor.launcher);
+        let Err(not_ready) = wait_ready(running.as_mut(), self.ready, request, http, launcher).await else {
+            return Ok(());
+        };
+        // Closed first, so that the last words are in the log.
+        self.subject.close().await;
+        let observed = match tail(&log).trim() {
+            "" => not_ready.observed,
+            words => format!("{}; the end of its log:\n{words}", not_ready.observed),
+        };
+        Err(Halt::Failed(Mismatch::new("subject", not_ready.expected, observed)))
+    }
+
+    pub(crate) async fn stop(&mut self, how: Signal) -> Result<(), Halt> {
+        if let Some(running) = &mut self.subject.running {
+            running.stop(how).await.map_err(halt)?;
+        }
+        self.subject.close().await;
+        Ok(())
     }
 }
 

@@ -1,11 +1,16 @@
 //! `harness.yaml`: what the subject is and how it is started.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use located::{Diagnostics, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::{Isolation, LaunchError, Launcher, ProcessLauncher};
 use crate::{
     arrange::check_config,
     expect::compile_regex,
@@ -27,6 +32,12 @@ pub struct SubjectConfig {
     /// `None` for a subject that is only commands (`exec` steps).
     pub(crate) start: Option<Start>,
     pub(crate) ready: ReadyCheck,
+    /// Names of the ports that it is given besides `port`.
+    pub(crate) further_ports: Vec<Text>,
+    /// Whether it goes on running from one trial to the next.
+    pub(crate) reuse: bool,
+    pub(crate) reset: Option<Reset>,
+    pub(crate) isolation: Isolation,
     /// The twins that a trial is given, each with its own configuration.
     pub(crate) twins: Entries<Node>,
     /// Where scenarios are by default, relative to the tree.
@@ -38,13 +49,24 @@ pub struct SubjectConfig {
 #[derive(Clone, Debug)]
 pub(crate) struct Build {
     pub(crate) argv: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
     pub(crate) timeout: Duration,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
+    /// Empty for a subject that somebody else started.
     pub(crate) argv: Vec<Text>,
     pub(crate) env: Entries<Text>,
+}
+
+/// What brings a subject that goes on running back to where a trial may start.
+#[derive(Clone, Debug)]
+pub(crate) enum Reset {
+    /// `POST` to this path is answered 2xx.
+    Http(Text),
+    /// A command in the subject's tree ends with 0.
+    Command(Vec<Text>),
 }
 
 /// How it is known that the subject can be used.
@@ -62,6 +84,8 @@ pub(crate) enum ReadySign {
     Tcp,
     /// A line of the log.
     Log(regex::Regex),
+    /// A command in the subject's tree ends with 0.
+    Command(Vec<String>),
     /// It is never waited for.
     Nothing,
 }
@@ -85,8 +109,13 @@ impl SubjectConfig {
         wrong.0.sort_by_key(|diagnostic| diagnostic.place);
         wrong.or(Self {
             name: file.subject,
+            further_ports: file.ports,
+            reuse: file.reuse,
+            reset: file.reset.and_then(|reset| reset.value.lower()),
+            isolation: file.launcher,
             build: file.build.map(|build| Build {
                 argv: build.argv,
+                env: build.env,
                 timeout: build.timeout.map_or(BUILD_TIMEOUT, |timeout| timeout.0),
             }),
             start: file.start.map(|start| Start { argv: start.argv, env: start.env }),
@@ -105,6 +134,10 @@ impl SubjectConfig {
             build: None,
             start: Some(Start { argv: Vec::new(), env: Entries::default() }),
             ready: ReadyCheck { sign: ReadySign::Tcp, within: ELSEWHERE_WITHIN },
+            further_ports: Vec::new(),
+            reuse: false,
+            reset: None,
+            isolation: Isolation::Process,
             twins: Entries::default(),
             scenarios: vec!["scenarios".to_owned()],
             env_allow: Vec::new(),
@@ -112,10 +145,35 @@ impl SubjectConfig {
         }
     }
 
+    /// The same subject where it runs already: nothing is built or started, and no twin can be given to it.
+    #[must_use]
+    pub fn elsewhere(self, name: &str) -> Self {
+        let ready = ReadyCheck { within: self.ready.within.min(ELSEWHERE_WITHIN), ..self.ready };
+        let is_seen = matches!(ready.sign, ReadySign::Http(_) | ReadySign::Tcp);
+        let other = Self::already_running(name);
+        let ready = if is_seen { ready } else { other.ready };
+        Self { name: self.name, ready, reset: self.reset, scenarios: self.scenarios, source: self.source, ..other }
+    }
+
+    /// Whether all trials meet the same running subject, which is reset before each: then they cannot overlap.
+    pub(crate) fn is_one_for_all(&self) -> bool {
+        self.reset.is_some() && self.start.as_ref().is_some_and(|start| start.argv.is_empty())
+    }
+
+    /// What starts it, as its `launcher:` says. `processes` are for what needs no isolation.
+    ///
+    /// # Errors
+    /// Where this machine lacks what that needs.
+    pub fn launcher(&self, processes: ProcessLauncher) -> Result<Box<dyn Launcher>, LaunchError> {
+        match self.isolation {
+            Isolation::Process => Ok(Box::new(processes)),
+        }
+    }
+
     /// The same subject, to be played by a control: nothing is built and nothing is waited for.
     pub(crate) fn without_build_and_ready(&self) -> Self {
         let ready = ReadyCheck { sign: ReadySign::Nothing, within: Duration::ZERO };
-        Self { build: None, ready, ..self.clone() }
+        Self { build: None, ready, reuse: false, reset: None, ..self.clone() }
     }
 
     /// The twins that every trial is given.
@@ -146,6 +204,20 @@ struct File {
     /// Default: the port takes connections within 10 s.
     #[serde(default)]
     ready: Option<Placed<ReadyFile>>,
+    /// Names of further ports, for what it serves besides: `{{ ports.NAME }}`.
+    #[serde(default)]
+    ports: Vec<Text>,
+    /// Start it once and let it run from one trial to the next, as long as trials are satisfied. It is a fresh one for
+    /// each trial otherwise. Default false.
+    #[serde(default)]
+    reuse: bool,
+    /// Between the trials of a subject that goes on running (`reuse`, or `--target URL`).
+    #[serde(default)]
+    reset: Option<Placed<ResetFile>>,
+    /// What keeps it apart from this machine: `process` (nothing but a process group), `sandbox` or
+    /// `{container: {image: …}}`. Default `process`.
+    #[serde(default)]
+    launcher: Isolation,
     /// Twin name → its configuration.
     #[serde(default)]
     twins: Entries<Node>,
@@ -161,6 +233,9 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct BuildFile {
     argv: Vec<String>,
+    /// Besides PATH, HOME, LANG and what `env_allow` names.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
     /// Default 5m, at most 1h.
     #[serde(default)]
     timeout: Option<Placed<Period>>,
@@ -170,9 +245,21 @@ struct BuildFile {
 #[serde(deny_unknown_fields)]
 struct StartFile {
     argv: Vec<Text>,
-    /// May use `{{ port }}`, `{{ data_dir }}`, `{{ twins.NAME.url }}`, `{{ uid }}` and `{{ trial }}`.
+    /// May use `{{ port }}`, `{{ ports.NAME }}`, `{{ data_dir }}`, `{{ twins.NAME.url }}`, `{{ uid }}` and `{{ trial }}`.
     #[serde(default)]
     env: Entries<Text>,
+}
+
+/// `{http: /reset}` or `{argv: [./reset.sh]}`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ResetFile {
+    /// A path; `POST` to it must be answered 2xx within 30 s.
+    #[serde(default)]
+    http: Option<Text>,
+    /// A command; it must end with 0 within 30 s.
+    #[serde(default)]
+    argv: Option<Vec<Text>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -185,6 +272,9 @@ struct ReadyFile {
     /// A regular expression that matches somewhere in the log.
     #[serde(default)]
     log: Option<Text>,
+    /// A command in the subject's tree that ends with 0.
+    #[serde(default)]
+    argv: Option<Vec<String>>,
     /// Default 10s, at most 5m.
     #[serde(default)]
     within: Option<Placed<Period>>,
@@ -192,13 +282,14 @@ struct ReadyFile {
 
 impl File {
     fn check(&self, source: &Source, wrong: &mut Diagnostics) {
-        let names = ["port", "data_dir", "twins", "uid", "trial"];
+        let names = ["port", "ports", "data_dir", "twins", "uid", "trial"];
         let known: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut found = Vec::new();
         if let Some(start) = &self.start {
             let texts = start.argv.iter().chain(start.env.iter().map(|(_, value)| value));
             found.extend(texts.filter_map(|text| check_text(text, text.place, &known).err()));
         }
+        self.check_going_on(source, wrong);
         for (name, config) in self.twins.iter() {
             check_node(config, &known, &mut found);
             let written = config.written();
@@ -215,14 +306,44 @@ impl File {
     }
 }
 
+impl File {
+    /// Ports, and what concerns subjects that go on running.
+    fn check_going_on(&self, source: &Source, wrong: &mut Diagnostics) {
+        let mut seen = BTreeSet::new();
+        for name in &self.ports {
+            let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !is_name || !seen.insert(name.as_str()) {
+                let message = format!("`{}` cannot name a port here", name.value);
+                wrong.push(source.diagnostic(name.place, message).hint("use letters, digits and _, each name once"));
+            }
+        }
+        if let Some(reset) = self.reset.as_ref().filter(|reset| reset.http.is_some() == reset.argv.is_some()) {
+            let message = "give exactly one of `http: /path` and `argv: [command]`";
+            wrong.push(source.diagnostic(reset.place, message));
+        }
+        if let Some(start) = self.start.as_ref().filter(|start| start.argv.is_empty()) {
+            let place = start.env.iter().next().map_or(located::Place::START, |(name, _)| name.place);
+            wrong.push(source.diagnostic(place, "the command of `start` is empty").hint("name a program in `argv`"));
+        }
+    }
+}
+
+impl ResetFile {
+    fn lower(self) -> Option<Reset> {
+        self.http.map(Reset::Http).or_else(|| self.argv.map(Reset::Command))
+    }
+}
+
 impl Placed<ReadyFile> {
     fn lower(&self, source: &Source, wrong: &mut Diagnostics) -> ReadyCheck {
         check_period(self.within.as_ref(), READY_WITHIN_MAX, source, wrong);
         let within = self.within.as_ref().map_or(READY_WITHIN, |within| within.0);
-        let sign = match (&self.http, self.tcp, &self.log) {
-            (Some(path), None, None) => ReadySign::Http(path.clone()),
-            (None, Some(true), None) => ReadySign::Tcp,
-            (None, None, Some(pattern)) => match compile_regex(pattern) {
+        let sign = match (&self.http, self.tcp, &self.log, &self.argv) {
+            (Some(path), None, None, None) => ReadySign::Http(path.clone()),
+            (None, Some(true), None, None) => ReadySign::Tcp,
+            (None, None, None, Some(argv)) => ReadySign::Command(argv.clone()),
+            (None, None, Some(pattern), None) => match compile_regex(pattern) {
                 Ok(regex) => ReadySign::Log(regex),
                 Err(message) => {
                     wrong.push(source.diagnostic(pattern.place, message));
@@ -230,9 +351,8 @@ impl Placed<ReadyFile> {
                 }
             },
             _ => {
-                wrong.push(
-                    source.diagnostic(self.place, "give exactly one of `http: /path`, `tcp: true` and `log: regex`"),
-                );
+                let message = "give exactly one of `http: /path`, `tcp: true`, `log: regex` and `argv: [command]`";
+                wrong.push(source.diagnostic(self.place, message));
                 ReadySign::Tcp
             }
         };
@@ -288,7 +408,7 @@ mod tests {
            |
          3 | start: { argv: ["{{ prot }}"] }
            |                 ^^^^^^^^^^^^
-          hint: here are port, data_dir, twins, uid, trial
+          hint: here are port, ports, data_dir, twins, uid, trial
 
         harness.yaml:4:15: `[` is no regular expression: regex parse error:
             [

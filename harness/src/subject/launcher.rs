@@ -21,6 +21,8 @@ pub struct LaunchRequest {
     pub data_dir: PathBuf,
     /// Where the subject shall listen, as the subject sees it (loopback).
     pub port: u16,
+    /// More such ports, for what it serves besides.
+    pub further_ports: Vec<u16>,
     /// Loopback ports that the subject may reach: its twins.
     pub egress: Vec<u16>,
     /// Both output streams are appended to this file, bounded.

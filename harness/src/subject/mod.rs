@@ -4,6 +4,7 @@
 //! program brings. Never knows scenarios or twins. Start at [`SubjectConfig`], then [`Launcher`].
 
 mod config;
+mod isolation;
 mod launcher;
 mod leaks;
 mod log;
@@ -22,7 +23,8 @@ pub use process::ProcessLauncher;
 pub use terminal::{Sign, Terminal, TerminalOutput, Turn};
 pub use url::UrlLauncher;
 
-pub(crate) use config::{ReadyCheck, schema as config_schema};
+pub(crate) use config::{ReadyCheck, Reset, schema as config_schema};
+use isolation::Isolation;
 pub(crate) use log::tail;
 pub(crate) use ports::PortLease;
 pub(crate) use ready::{root_cause, wait_ready};

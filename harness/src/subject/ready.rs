@@ -1,6 +1,9 @@
 //! Waiting until a subject can be used.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use reqwest::Url;
 use tokio::{
@@ -8,10 +11,12 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{ReadyCheck, Running, config::ReadySign, log};
+use super::{ExecRequest, Exit, LaunchRequest, Launcher, ReadyCheck, Running, TreeAccess, config::ReadySign, log};
 
 const PROBE_EVERY_MIN: Duration = Duration::from_millis(2); // a fast subject must not wait for us
 const PROBE_EVERY_MAX: Duration = Duration::from_millis(50);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30); // of one probe; the whole has its own limit
+const COMMAND_OUTPUT_BYTES_MAX: usize = 4 * 1024; // a message
 
 /// Why a subject cannot be used. It is the subject's fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +29,9 @@ pub(crate) struct NotReady {
 pub(crate) async fn wait_ready(
     running: &mut dyn Running,
     check: &ReadyCheck,
+    request: &LaunchRequest,
     http: &reqwest::Client,
-    log: &Path,
+    launcher: &dyn Launcher,
 ) -> Result<(), NotReady> {
     let deadline = Instant::now() + check.within;
     let expected = format!("{} within {} ms", check.sign.words(), check.within.as_millis());
@@ -37,7 +43,11 @@ pub(crate) async fn wait_ready(
         if let Some(exit) = running.try_exit() {
             return Err(NotReady { expected, observed: format!("the subject ended early with {exit}") });
         }
-        let probe = timeout_at(deadline, probe(&running.base_url(), &check.sign, http, log)).await;
+        let base = running.base_url();
+        let probe = match &check.sign {
+            ReadySign::Command(argv) => timeout_at(deadline, command(argv, request, launcher)).await,
+            sign => timeout_at(deadline, probe(&base, sign, http, &request.log)).await,
+        };
         let seen = match probe {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(seen)) => seen,
@@ -69,7 +79,29 @@ async fn probe(base: &Url, sign: &ReadySign, http: &reqwest::Client, log: &Path)
             let found = pattern.is_match(&log::whole(log));
             if found { Ok(()) } else { Err("no such line in the log".to_owned()) }
         }
-        ReadySign::Nothing => Ok(()),
+        ReadySign::Command(_) | ReadySign::Nothing => Ok(()),
+    }
+}
+
+/// One run of the command that knows whether the subject is ready.
+async fn command(argv: &[String], request: &LaunchRequest, launcher: &dyn Launcher) -> Result<(), String> {
+    let request = ExecRequest {
+        argv: argv.to_vec(),
+        env: request.env.clone(),
+        env_allow: request.env_allow.clone(),
+        root: request.root.clone(),
+        access: TreeAccess::ReadOnly,
+        cwd: PathBuf::new(),
+        data_dir: request.data_dir.clone(),
+        egress: request.egress.clone(),
+        stdin: Vec::new(),
+        timeout: COMMAND_TIMEOUT,
+        output_bytes_max: COMMAND_OUTPUT_BYTES_MAX,
+    };
+    let output = launcher.exec(request).await.map_err(|error| error.to_string())?;
+    match output.exit {
+        Exit::Code(0) => Ok(()),
+        exit => Err(format!("{exit} {}", String::from_utf8_lossy(&output.stderr).trim()).trim_end().to_owned()),
     }
 }
 
@@ -88,6 +120,7 @@ impl ReadySign {
             Self::Http(path) => format!("`GET {path}` to answer 2xx"),
             Self::Tcp => "the port to take connections".to_owned(),
             Self::Log(pattern) => format!("the log to match `{pattern}`"),
+            Self::Command(argv) => format!("`{}` to end with exit code 0", argv.join(" ")),
             Self::Nothing => "nothing".to_owned(),
         }
     }

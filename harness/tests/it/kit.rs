@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 use axum::Router;
 use harness::{
-    ExecOutput, ExecRequest, Gate, Kind, LaunchError, LaunchRequest, Launcher, Leaks, Observer, ObserverError, Plan,
-    ProcessLauncher, Report, Running, Signal, StopEarly, SubjectConfig, Suite, TrialRecord, run,
+    ExecOutput, ExecRequest, Kind, LaunchError, LaunchRequest, Launcher, Leaks, Observer, ObserverError, Plan,
+    ProcessLauncher, Report, Running, Signal, SubjectConfig, Suite, TrialRecord, run,
 };
 use located::{Diagnostics, Source};
 use tokio::task::JoinHandle;
@@ -69,17 +69,7 @@ pub(crate) fn processes() -> ProcessLauncher {
 }
 
 pub(crate) fn plan(suite: Suite, subject: SubjectConfig) -> Plan {
-    Plan {
-        suite,
-        subject,
-        root: subjects(),
-        trials: 1,
-        seed: 7,
-        jobs: 2,
-        done: Vec::new(),
-        gate: Gate::Every { confidence: 0.95 },
-        stop_early: StopEarly::Never,
-    }
+    Plan { seed: 7, jobs: 2, ..Plan::new(suite, subject, subjects()) }
 }
 
 /// A report with the records that it was made from, in the order of the suite.

@@ -13,5 +13,7 @@ mod judging;
 mod kit;
 mod processes;
 mod runs;
+mod selection;
+mod stored_runs;
 mod terminals;
 mod twin_steps;

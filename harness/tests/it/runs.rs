@@ -40,10 +40,10 @@ async fn finished_trials_are_not_run_again() {
         plan
     };
     let whole = report(make(), &app()).await;
-    let mut resumed = make();
-    resumed.done = whole.records[..4].to_vec();
-    resumed.done.push(whole.records[0].clone());
-    resumed.done.push(TrialRecord { scenario: "gone".into(), ..whole.records[0].clone() });
+    let mut done = whole.records[..4].to_vec();
+    done.push(whole.records[0].clone());
+    done.push(TrialRecord { scenario: "gone".into(), ..whole.records[0].clone() });
+    let resumed = harness::Plan { done: done.into(), ..make() };
     let noted = Noted::default();
     tls();
     let report = run(resumed, &app(), None, &noted).await.unwrap();

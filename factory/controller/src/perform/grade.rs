@@ -130,9 +130,10 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, root: PathBuf, f
         trials: if fresh { satisfaction.stability_trials } else { satisfaction.trials },
         seed: trial_seed(job, tree, fresh),
         jobs: job.factory.jobs,
-        done: recorder.earlier().await?,
+        done: recorder.earlier().await?.into(),
         gate: Gate::LowerBound { target: satisfaction.target, confidence: satisfaction.confidence },
         stop_early: StopEarly::Never,
+        vars: BTreeMap::new(),
     })
 }
 

@@ -1,0 +1,77 @@
+//! What a run was asked for, as far as its stored form does not say it elsewhere: read back when it is resumed.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use harness::{Kind, StopEarly, SubjectConfig, Suite, journal::Manifest};
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::{Failed, load_suite, run::RunArgs};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) subject: PathBuf,
+    pub(super) holdout: bool,
+    pub(super) target: Option<Url>,
+    pub(super) stop_early: bool,
+    pub(super) fail_fast: bool,
+    /// Names only: values may be secrets.
+    pub(super) vars: Vec<String>,
+}
+
+impl Asked {
+    pub(super) fn of(arguments: &RunArgs, vars: Vec<String>) -> Self {
+        Self {
+            paths: arguments.selection.paths.clone(),
+            subject: arguments.selection.subject.clone(),
+            holdout: arguments.selection.holdout,
+            target: arguments.target.clone(),
+            stop_early: arguments.stop_early,
+            fail_fast: arguments.fail_fast,
+            vars,
+        }
+    }
+
+    pub(super) fn read(manifest: &Manifest) -> Result<Self, Failed> {
+        serde_json::from_value(manifest.asked.clone()).map_err(|_| {
+            Failed::Use(format!("the run {} was not started by `harness run`; start a new run", manifest.id))
+        })
+    }
+
+    /// The subject and all scenarios that were named, fitting each other.
+    pub(super) fn load(&self) -> Result<(SubjectConfig, Suite), Failed> {
+        let subject = self.load_subject()?;
+        let kind = if self.holdout { Kind::Holdout } else { Kind::Visible };
+        let suite = load_suite(&self.paths, &self.subject, kind, &self.vars, &subject)?;
+        Ok((subject, suite))
+    }
+
+    /// What is at a URL needs no `harness.yaml`; where there is one, it tells how to reset it.
+    fn load_subject(&self) -> Result<SubjectConfig, Failed> {
+        let Some(url) = &self.target else { return Ok(SubjectConfig::load(&self.subject)?) };
+        if self.subject.join("harness.yaml").exists() {
+            return Ok(SubjectConfig::load(&self.subject)?.elsewhere(url.as_str()));
+        }
+        Ok(SubjectConfig::already_running(url.as_str()))
+    }
+
+    pub(super) fn check_vars(&self, given: &BTreeMap<String, Json>) -> Result<(), Failed> {
+        match self.vars.iter().find(|name| !given.contains_key(*name)) {
+            Some(name) => Err(Failed::Use(format!(
+                "this run was given a value for `{name}`, which is not stored; give it again with --var {name}=…"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn stop_early(&self) -> StopEarly {
+        match (self.fail_fast, self.stop_early) {
+            (true, _) => StopEarly::AtFirstFailure,
+            (false, true) => StopEarly::WhenHopeless,
+            (false, false) => StopEarly::Never,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Writing the log: one thread for each, which makes all records that wait durable with one `fdatasync`.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{JournalError, chain::Chain};
+use crate::{
+    record::TrialRecord,
+    report::{Outcome, Report},
+    run::{Observer, ObserverError},
+};
+
+const WAITING_MAX: usize = 64; // records that share one sync; each is bounded by its evidence
+
+/// Appends to the log of a run. A record counts when the call that hands it over has returned.
+#[derive(Debug)]
+pub struct RunLog(mpsc::Sender<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    event: Vec<u8>,
+    kept: oneshot::Sender<io::Result<()>>,
+}
+
+/// A line of the log, without its hash.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub(super) enum Event<Record> {
+    TrialFinished { record: Record },
+    RunResumed { at: Timestamp },
+    RunEnded { at: Timestamp, outcome: Outcome, executed: u32, satisfied: u32, valid: u32, duration_ms: u64 },
+}
+
+impl RunLog {
+    /// Goes on from where the chain stands, at the end of the file.
+    pub(super) fn append_to(file: File, chain: Chain) -> io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        std::thread::Builder::new().name("run log".to_owned()).spawn(move || keep(file, chain, receiver))?;
+        Ok(Self(sender))
+    }
+
+    /// Says that all was run that will be.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub async fn end(&self, report: &Report) -> Result<(), JournalError> {
+        let count = report.count();
+        self.keep(&Event::RunEnded {
+            at: Timestamp::now(),
+            outcome: report.outcome,
+            executed: report.executed,
+            satisfied: count.satisfied,
+            valid: count.valid,
+            duration_ms: report.duration_ms,
+        })
+        .await
+    }
+
+    pub(super) async fn resumed(&self) -> Result<(), JournalError> {
+        self.keep(&Event::RunResumed { at: Timestamp::now() }).await
+    }
+
+    async fn keep(&self, event: &Event<&TrialRecord>) -> Result<(), JournalError> {
+        let event =
+            serde_json::to_vec(event).map_err(|error| JournalError::file("log.jsonl".as_ref())(error.into()))?;
+        let (kept, durable) = oneshot::channel();
+        self.0.send(Waiting { event, kept }).await.map_err(|_| JournalError::Stopped)?;
+        let durable = durable.await.map_err(|_| JournalError::Stopped)?;
+        durable.map_err(JournalError::file("log.jsonl".as_ref()))
+    }
+}
+
+#[async_trait]
+impl Observer for RunLog {
+    async fn trial_finished(&self, record: &TrialRecord) -> Result<(), ObserverError> {
+        Ok(self.keep(&Event::TrialFinished { record }).await?)
+    }
+}
+
+fn keep(mut file: File, mut chain: Chain, mut queue: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(WAITING_MAX);
+    let mut lines = Vec::new();
+    while queue.blocking_recv_many(&mut batch, WAITING_MAX) > 0 {
+        lines.clear();
+        batch.iter().for_each(|waiting| chain.append(&waiting.event, &mut lines));
+        let written = file.write_all(&lines).and_then(|()| file.sync_data());
+        let failure = written.err().map(|error| (error.kind(), error.to_string()));
+        for waiting in batch.drain(..) {
+            let kept = failure.clone().map_or(Ok(()), |(kind, text)| Err(io::Error::new(kind, text)));
+            // Whoever gave up waiting does not count the record.
+            waiting.kept.send(kept).ok();
+        }
+        if failure.is_some() {
+            // What follows a torn line could never be read back.
+            return;
+        }
+    }
+}
