@@ -14,8 +14,14 @@ pub struct Interval {
 
 /// Wilson's score interval, two-sided. Without trials it is 0–1.
 pub fn wilson(count: Count, confidence: f64) -> Interval {
-    let Some(p) = count.rate() else { return Interval { lower: 0.0, upper: 1.0 } };
-    let n = f64::from(count.valid);
+    match count.rate() {
+        Some(rate) => wilson_of(rate, count.valid.into(), confidence),
+        None => Interval { lower: 0.0, upper: 1.0 },
+    }
+}
+
+/// Takes a fraction of trials, for what would be if there were more.
+pub(super) fn wilson_of(p: f64, n: f64, confidence: f64) -> Interval {
     let z = normal_quantile(1.0 - (1.0 - confidence) / 2.0);
     let spread = 1.0 + z * z / n;
     let centre = (p + z * z / (2.0 * n)) / spread;
@@ -83,7 +89,9 @@ fn normal_quantile(probability: f64) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{clopper_pearson, gap, lower_bound, wilson};
+    use statrs::distribution::{Binomial, Discrete as _};
+
+    use super::{Interval, clopper_pearson, gap, lower_bound, wilson};
     use crate::stats::{Count, close};
 
     /// c, n, Wilson, Clopper–Pearson at 95 % two-sided.
@@ -139,7 +147,50 @@ mod tests {
         }
     }
 
+    /// Every count is weighed by its chance, so this is the coverage itself and no estimate of it.
+    fn coverage(n: u32, rate: f64, interval: fn(Count, f64) -> Interval) -> f64 {
+        let counts = Binomial::new(rate, n.into()).unwrap();
+        let holds = |c: &u32| {
+            let Interval { lower, upper } = interval(Count::new(*c, n), 0.95);
+            lower <= rate && rate <= upper
+        };
+        (0..=n).filter(holds).map(|c| counts.pmf(c.into())).sum()
+    }
+
+    #[test]
+    fn exact_intervals_cover_at_least_what_they_say_and_wilson_does_on_average() {
+        for n in [3, 10, 30, 100] {
+            let rates: Vec<f64> = (1..100).map(|percent| f64::from(percent) / 100.0).collect();
+            for rate in &rates {
+                let exact = coverage(n, *rate, clopper_pearson);
+                assert!(exact >= 0.95 - 1e-9, "{n} trials at {rate}: {exact}");
+            }
+            let mean = rates.iter().map(|rate| coverage(n, *rate, wilson)).sum::<f64>() / rates.len() as f64;
+            assert!((0.945..0.975).contains(&mean), "{n} trials: {mean}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_success_more_never_lowers_and_a_trial_more_never_widens(n in 1u32..400, share in 0.0f64..1.0) {
+            let c = (f64::from(n) * share) as u32;
+            for interval in [wilson, clopper_pearson] {
+                let (less, more) = (interval(Count::new(c, n), 0.95), interval(Count::new(c + 1, n), 0.95));
+                prop_assert!(less.lower <= more.lower && less.upper <= more.upper, "{less:?} {more:?}");
+                let (narrow, wide) = (interval(Count::new(2 * c, 2 * n), 0.95), less);
+                prop_assert!(narrow.upper - narrow.lower < wide.upper - wide.lower, "{narrow:?} {wide:?}");
+            }
+        }
+
+        #[test]
+        fn a_gap_is_in_range_and_turns_with_its_sides(a in 0u32..=30, b in 0u32..=20) {
+            let (visible, holdout) = (Count::new(a, 30), Count::new(b, 20));
+            let (delta, there) = gap(visible, holdout, 0.95).unwrap();
+            let (_, back) = gap(holdout, visible, 0.95).unwrap();
+            prop_assert!(-1.0 - 1e-9 <= there.lower && there.lower <= delta && delta <= there.upper && there.upper <= 1.0 + 1e-9);
+            prop_assert!((there.lower + back.upper).abs() < 1e-9);
+        }
+
         #[test]
         fn intervals_hold_the_rate_and_stay_in_range(n in 1u32..2000, share in 0.0f64..=1.0, confidence in 0.5f64..0.999) {
             let c = (f64::from(n) * share).round() as u32;

@@ -48,6 +48,8 @@ impl Flake {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Flake, pass_at_k, pass_hat_k};
     use crate::stats::{Count, close};
 
@@ -65,6 +67,20 @@ mod tests {
         close(pass_at_k(Count::new(8, 10), 2).unwrap(), 1.0 - 1.0 / 45.0, 9);
         assert_eq!(pass_at_k(Count::new(9, 10), 2), Some(1.0), "n − c < k");
         assert_eq!(pass_at_k(Count::new(0, 10), 10), Some(0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn more_tries_help_one_and_hurt_all(n in 1u32..200, share in 0.0f64..=1.0, k in 1u32..200) {
+            let (c, k) = ((f64::from(n) * share) as u32, k.min(n));
+            let count = Count::new(c, n);
+            let (at, hat) = (pass_at_k(count, k).unwrap(), pass_hat_k(count, k).unwrap());
+            let rate = count.rate().unwrap();
+            prop_assert!((0.0..=rate + 1e-9).contains(&hat) && (rate - 1e-9..=1.0).contains(&at), "{hat} {rate} {at}");
+            if k < n {
+                prop_assert!(pass_hat_k(count, k + 1).unwrap() <= hat && at <= pass_at_k(count, k + 1).unwrap());
+            }
+        }
     }
 
     #[test]

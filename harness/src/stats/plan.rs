@@ -20,21 +20,25 @@ pub fn all_pass_trials(target: f64, confidence: f64) -> Option<u32> {
 ///
 /// `Some(0)` where it is reached already, `None` where more trials of that rate never reach it.
 pub fn trials_needed(rate: f64, valid: f64, target: f64, confidence: f64) -> Option<u32> {
-    let reached = |more: u32| {
+    // The bound grows with n at a fixed rate, but never beyond the rate.
+    least(|more| {
         let n = valid + f64::from(more);
         n > 0.0 && lower_bound(rate * n, n, confidence) >= target
-    };
-    if reached(0) {
+    })
+}
+
+/// The least number that is enough. `None` where not even [`TRIALS_MAX`] are. What is enough must stay so with more.
+pub(super) fn least(is_enough: impl Fn(u32) -> bool) -> Option<u32> {
+    if is_enough(0) {
         return Some(0);
     }
-    if rate <= target || !reached(TRIALS_MAX) {
+    if !is_enough(TRIALS_MAX) {
         return None;
     }
-    // The bound grows with n at a fixed rate, so the least n is found by halving.
     let (mut short, mut enough) = (0, TRIALS_MAX);
     while enough - short > 1 {
         let middle = u32::midpoint(short, enough);
-        if reached(middle) {
+        if is_enough(middle) {
             enough = middle;
         } else {
             short = middle;
