@@ -107,6 +107,9 @@ pub struct StepRecord {
     pub step: usize,
     pub name: String,
     pub kind: String,
+    /// Where it is written: `file:line:col`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub place: String,
     pub verdict: StepVerdict,
     pub duration_ms: u64,
     /// How often it was tried, by `retry`.

@@ -248,6 +248,7 @@ impl Trial<'_> {
             step: n,
             name: scene.name.clone(),
             kind: scene.step.kind().to_owned(),
+            place: self.scenario.source.diagnostic(scene.place, "").location().trim_start_matches("./").to_owned(),
             verdict: StepVerdict::Passed,
             duration_ms: 0,
             attempts,

@@ -1,24 +1,37 @@
 //! What a run shows: counts, intervals, the gate, and everything that was not counted. Renderers are modules here.
 
+mod ctrf;
+mod diff;
 mod events;
+mod github;
 mod junit;
+mod paint;
 mod roster;
+mod status;
 mod tally;
+mod tap;
 mod terminal;
+mod words;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use ctrf::ctrf;
 pub use events::JsonLines;
+pub use github::{annotations, markdown};
 pub use junit::junit;
+pub use paint::Paint;
 pub use roster::{Entry, Roster};
 pub use tally::{FAILURES_KEPT_MAX, Tally};
-pub use terminal::{Paint, printable, terminal};
+pub use tap::tap;
+pub use terminal::terminal;
+pub use words::printable;
 
 use crate::{
-    record::{Failure, TrialRecord, Verdict},
+    record::{Failure, StepRecord, StepVerdict, TrialRecord, Verdict},
     run::Gate,
     scenario::Kind,
-    stats::{Cell, Count, Flake, Interval},
+    stats::{Cell, Count, Flake, Interval, Split},
 };
 
 /// The result of a run.
@@ -30,14 +43,24 @@ pub struct Report {
     pub outcome: Outcome,
     pub gate: Gate,
     pub seed: u64,
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
     /// Weighted mean over the scenarios with a valid trial; absent where there is none.
     pub satisfaction: Option<f64>,
+    /// Two-sided, at the gate's confidence: exact, at the effective number of trials.
+    #[serde(default)]
+    pub interval: Option<Interval>,
+    /// Clustered by scenario.
     pub standard_error: Option<f64>,
     /// One-sided, at the gate's confidence.
     pub lower_bound: Option<f64>,
     /// Valid trials that would lift the bound to the target at the present rate; absent where none would, or no
     /// target is set.
     pub trials_needed: Option<u32>,
+    /// How far several tries, or several users, can rely on it. Averages over the scenarios by their weights, for the
+    /// numbers of tries that every scenario has.
+    #[serde(default)]
+    pub passes: Vec<Passes>,
     pub planned: u32,
     /// Valid or not.
     pub executed: u32,
@@ -69,6 +92,8 @@ pub struct ScenarioReport {
     /// Where it is written.
     #[serde(default)]
     pub file: String,
+    #[serde(default)]
+    pub tags: Vec<String>,
     pub count: Count,
     /// Trials, valid or not.
     #[serde(default)]
@@ -76,12 +101,39 @@ pub struct ScenarioReport {
     pub flake: Flake,
     /// Wilson, two-sided, at the gate's confidence.
     pub interval: Interval,
+    /// Clopper and Pearson's, likewise.
+    #[serde(default)]
+    pub exact_interval: Option<Interval>,
+    #[serde(default)]
+    pub passes: Vec<Passes>,
+    /// Where judges voted more than once: whose wavering it is.
+    #[serde(default)]
+    pub judged: Vec<Judged>,
     /// Of all trials together.
     pub duration_ms: u64,
     #[serde(default)]
     pub slowest_ms: u64,
     /// The first that were not satisfied, at most [`FAILURES_KEPT_MAX`].
     pub failures: Vec<TrialFailure>,
+}
+
+/// What k tries come to, unbiased.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passes {
+    pub k: u32,
+    /// pass@k: at least one of them passes.
+    pub at_least_one: f64,
+    /// pass^k: all of them pass.
+    pub all: f64,
+}
+
+/// The votes of one criterion over a scenario's trials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judged {
+    pub criterion: String,
+    pub split: Split,
 }
 
 /// Why one trial failed.
@@ -92,6 +144,9 @@ pub struct TrialFailure {
     /// Gives the trial's random values again.
     pub seed: u64,
     pub failure: Failure,
+    /// Where the step that failed is written: `file:line:col`; empty for a failure before the first step.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub place: String,
     /// The end of the subject's log.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subject_log: String,
@@ -143,8 +198,10 @@ fn outcome(gate: Gate, cells: &[Cell]) -> Outcome {
 
 impl TrialFailure {
     fn of(record: &TrialRecord, failure: &Failure) -> Self {
+        let is_it = |step: &&StepRecord| step.verdict == StepVerdict::Failed && step.step == failure.step;
+        let place = record.steps.iter().find(is_it).map_or_else(String::new, |step| step.place.clone());
         let (failure, subject_log) = (failure.clone(), record.subject_log.clone());
-        Self { trial: record.trial, seed: record.seed, failure, subject_log }
+        Self { trial: record.trial, seed: record.seed, failure, place, subject_log }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was to be run: everything that a report needs to know beside the records. It is stored with a run, so that the
 //! report can be made again without the scenario files.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,6 +17,8 @@ pub struct Roster {
     pub suite: Kind,
     pub gate: Gate,
     pub seed: u64,
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
     /// Of each scenario.
     pub trials: u32,
     /// In the order in which they are reported.
@@ -36,15 +39,19 @@ pub struct Entry {
     /// Where it is written.
     #[serde(default)]
     pub file: String,
+    #[serde(default)]
+    pub tags: Vec<String>,
 }
 
 impl Roster {
+    /// The roster of a run that starts now.
     pub fn of(plan: &Plan) -> Self {
         Self {
             subject: plan.subject.name.clone(),
             suite: plan.suite.kind,
             gate: plan.gate,
             seed: plan.seed,
+            started_at: Some(Timestamp::now()),
             trials: plan.trials,
             scenarios: plan.suite.scenarios.iter().map(|scenario| Entry::of(scenario)).collect(),
         }
@@ -59,7 +66,8 @@ impl Entry {
             requirements: scenario.requirements.clone(),
             theme: scenario.theme.clone(),
             weight: scenario.weight,
-            file: scenario.source().name().to_owned(),
+            tags: scenario.tags.clone(),
+            file: scenario.source().name().trim_start_matches("./").to_owned(),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! A small run for the renderers' tests.
 
-use std::time::Duration;
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use super::{Entry, Report, Roster, Tally};
 use crate::{
-    record::{Failure, TrialRecord, Verdict},
+    record::{Failure, Phase, StepRecord, StepVerdict, TrialRecord, Verdict},
     run::Gate,
     scenario::Kind,
 };
@@ -17,6 +20,18 @@ pub(crate) fn record(scenario: &str, trial: u32, verdict: Verdict) -> TrialRecor
         expected: Some("200".to_owned()),
         observed: Some("402".to_owned()),
     };
+    let step = StepRecord {
+        phase: Phase::Steps,
+        step: 2,
+        name: "GET /orders".to_owned(),
+        kind: "http".to_owned(),
+        place: format!("scenarios/{scenario}.yaml:4:3"),
+        verdict: if verdict == Verdict::Satisfied { StepVerdict::Passed } else { StepVerdict::Failed },
+        duration_ms: 40,
+        attempts: 1,
+        mismatches: Vec::new(),
+        evidence: serde_json::Value::Null,
+    };
     TrialRecord {
         suite: Kind::Visible,
         scenario: scenario.to_owned(),
@@ -28,7 +43,7 @@ pub(crate) fn record(scenario: &str, trial: u32, verdict: Verdict) -> TrialRecor
         verdict,
         failure: (verdict != Verdict::Satisfied).then_some(failure),
         duration_ms: 1250,
-        steps: Vec::new(),
+        steps: vec![step],
         judge: Vec::new(),
         twin_calls: 3,
         subject_log: String::new(),
@@ -39,6 +54,34 @@ pub(crate) fn record(scenario: &str, trial: u32, verdict: Verdict) -> TrialRecor
 /// Four scenarios: passing, failing, flaky, and one that was never valid.
 pub(crate) fn report() -> Report {
     tally().report(Duration::from_millis(5120))
+}
+
+/// Two scenarios that pass in each of their trials.
+pub(crate) fn good() -> Report {
+    let mut roster = roster(2);
+    roster.scenarios.truncate(2);
+    roster.gate = Gate::Every { confidence: 0.95 };
+    let mut tally = Tally::new(roster);
+    for (scenario, trial) in [("good", 1), ("good", 2), ("bad", 1), ("bad", 2)] {
+        tally.add(&TrialRecord { duration_ms: 90, ..record(scenario, trial, Verdict::Satisfied) });
+    }
+    tally.report(Duration::from_millis(420))
+}
+
+/// What another program makes of a text, on its standard output.
+pub(crate) fn piped(program: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program} is needed by this test: {error}"));
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, input.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{program}: {}", output.status);
+    String::from_utf8(output.stdout).unwrap()
 }
 
 pub(crate) fn tally() -> Tally {
@@ -67,6 +110,7 @@ pub(crate) fn roster(trials: u32) -> Roster {
         requirements: vec!["R1".to_owned()],
         theme: None,
         weight: 1.0,
+        tags: Vec::new(),
         file: format!("scenarios/{slug}.yaml"),
     };
     Roster {
@@ -74,6 +118,7 @@ pub(crate) fn roster(trials: u32) -> Roster {
         suite: Kind::Visible,
         gate: Gate::LowerBound { target: 0.8, confidence: 0.95 },
         seed: 7,
+        started_at: "2026-01-02T03:04:05Z".parse().ok(),
         trials,
         scenarios: ["good", "bad", "flaky", "broken"].map(entry).into(),
     }

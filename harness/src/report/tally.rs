@@ -1,17 +1,23 @@
 //! Counting records one by one. What is held does not grow with the trials: counts, and the first few failures of each
 //! scenario. The order in which records come does not matter.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use super::{Invalid, Report, ScenarioReport, TrialFailure, outcome, roster::Roster};
+use super::{Entry, Invalid, Judged, Passes, Report, Roster, ScenarioReport, TrialFailure, outcome};
 use crate::{
     record::{TrialRecord, Verdict},
     run::Gate,
-    stats::{self, Cell, Count, Flake},
+    stats::{self, Cell, Count, Draws, Flake},
 };
 
 /// Failed trials of one scenario that a report holds, and likewise invalid ones: those with the lowest numbers.
 pub const FAILURES_KEPT_MAX: usize = 10; // the eleventh time a person learns nothing new
+
+/// The numbers of tries that are reported.
+const TRIES: [u32; 7] = [2, 3, 5, 10, 20, 50, 100];
 
 /// A report in the making.
 #[derive(Clone, Debug)]
@@ -31,6 +37,8 @@ struct Row {
     slowest_ms: u64,
     failures: Vec<TrialFailure>,
     invalid: Vec<Invalid>,
+    /// By criterion.
+    draws: BTreeMap<String, Draws>,
 }
 
 impl Tally {
@@ -67,7 +75,9 @@ impl Tally {
             outcome: outcome(gate, &cells),
             gate,
             seed: self.roster.seed,
+            started_at: self.roster.started_at,
             satisfaction: pooled.map(|pooled| pooled.satisfaction),
+            interval: pooled.map(|pooled| pooled.interval(gate.confidence())),
             standard_error: pooled.map(|pooled| pooled.standard_error),
             lower_bound: pooled.map(|pooled| pooled.lower_bound(gate.confidence())),
             trials_needed: pooled.and_then(|pooled| match gate {
@@ -76,6 +86,7 @@ impl Tally {
                     stats::trials_needed(pooled.satisfaction, pooled.effective_trials, target, confidence)
                 }
             }),
+            passes: pooled_passes(&cells),
             planned: self.roster.trials.saturating_mul(u32::try_from(cells.len()).unwrap_or(u32::MAX)),
             executed: self.rows.iter().map(|row| row.executed).sum(),
             scenarios: self.scenarios(),
@@ -86,17 +97,21 @@ impl Tally {
 
     fn scenarios(&self) -> Vec<ScenarioReport> {
         let confidence = self.roster.gate.confidence();
-        let of = |(row, entry): (&Row, &super::Entry)| ScenarioReport {
+        let of = |(row, entry): (&Row, &Entry)| ScenarioReport {
             scenario: entry.scenario.clone(),
             title: entry.title.clone(),
             requirements: entry.requirements.clone(),
             theme: entry.theme.clone(),
             weight: entry.weight,
             file: entry.file.clone(),
+            tags: entry.tags.clone(),
             count: row.count,
             executed: row.executed,
             flake: Flake::of(row.count),
             interval: stats::wilson(row.count, confidence),
+            exact_interval: (row.count.valid > 0).then(|| stats::clopper_pearson(row.count, confidence)),
+            passes: TRIES.iter().map_while(|k| passes(row.count, *k)).collect(),
+            judged: row.judged(),
             duration_ms: row.duration_ms,
             slowest_ms: row.slowest_ms,
             failures: row.failures.clone(),
@@ -112,6 +127,11 @@ impl Row {
         self.count.satisfied += u32::from(record.verdict == Verdict::Satisfied);
         self.duration_ms = self.duration_ms.saturating_add(record.duration_ms);
         self.slowest_ms = self.slowest_ms.max(record.duration_ms);
+        for judged in &record.judge {
+            let passes = judged.votes.iter().filter(|vote| vote.pass).count();
+            let of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            self.draws.entry(judged.criterion.clone()).or_default().add(of(passes), of(judged.votes.len()));
+        }
         match record.verdict {
             Verdict::Satisfied => {}
             Verdict::Unsatisfied => {
@@ -124,6 +144,31 @@ impl Row {
             }
         }
     }
+
+    fn judged(&self) -> Vec<Judged> {
+        let split = |(criterion, draws): (&String, &Draws)| {
+            Some(Judged { criterion: criterion.clone(), split: draws.split()? })
+        };
+        self.draws.iter().filter_map(split).collect()
+    }
+}
+
+fn passes(count: Count, k: u32) -> Option<Passes> {
+    Some(Passes { k, at_least_one: stats::pass_at_k(count, k)?, all: stats::pass_hat_k(count, k)? })
+}
+
+/// `None` where a scenario has too few trials: an average over the others would be of another suite.
+fn pooled_passes(cells: &[Cell]) -> Vec<Passes> {
+    let total: f64 = cells.iter().map(|cell| cell.weight).sum();
+    let pooled = |k: u32| {
+        let zero = Passes { k, at_least_one: 0.0, all: 0.0 };
+        cells.iter().try_fold(zero, |sum, cell| {
+            let (share, one) = (cell.weight / total, passes(cell.count, k)?);
+            let (at_least_one, all) = (sum.at_least_one + share * one.at_least_one, sum.all + share * one.all);
+            Some(Passes { k, at_least_one, all })
+        })
+    };
+    TRIES.iter().map_while(|k| pooled(*k)).collect()
 }
 
 /// Keeps those with the lowest numbers, in order, without making what would not be kept.

@@ -1,55 +1,36 @@
-//! The report for people: one line per scenario that needs attention, the first difference in full, one summary.
+//! The report for people at a terminal: what needs attention with its first difference in full, then one summary.
+//! Scenarios that pass take no line.
 
-use std::fmt::Write as _;
+use super::{Outcome, Paint, Report, ScenarioReport, TrialFailure, diff, words};
+use crate::{record::Verdict, stats::Flake};
 
-use super::{Outcome, Report, ScenarioReport, TrialFailure};
-use crate::{record::Verdict, run::Gate, stats::Flake};
+const NAMES_IN_FILTER_MAX: usize = 6; // a longer pattern is worse than running the failed ones
+const SLOW_MS: u64 = 1_000; // below it nobody waits
+const SLOWEST_SHOWN: usize = 3;
+/// Before every line of what a subject wrote: no line of it can pass for one of ours, or for a CI system's command.
+const GUTTER: &str = "  │ ";
 
-/// Whether to use colour. Meaning never depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paint {
-    Plain,
-    Colour,
-}
-
-impl Paint {
-    fn dye(self, code: &str, text: &str) -> String {
-        match self {
-            Self::Plain => text.to_owned(),
-            Self::Colour => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        }
-    }
-
-    fn good(self, text: &str) -> String {
-        self.dye("32", text)
-    }
-
-    fn bad(self, text: &str) -> String {
-        self.dye("31", text)
-    }
-
-    fn odd(self, text: &str) -> String {
-        self.dye("33", text)
-    }
-}
-
-/// The whole report. Scenarios that pass take no line.
+/// The whole report.
 pub fn terminal(report: &Report, paint: Paint) -> String {
     let mut out = String::new();
-    for scenario in report.scenarios.iter().filter(|scenario| scenario.flake != Flake::StablePass) {
+    for scenario in report.scenarios.iter().filter(|scenario| needs_attention(scenario)) {
         line(&mut out, &heading(scenario, paint));
         if let Some(first) = scenario.failures.first() {
-            line(&mut out, &failure_text(first));
-            line_of_log(&mut out, &first.subject_log);
+            failure(&mut out, first, paint);
         }
     }
     for ((scenario, verdict, reason), trials) in &invalid(report) {
         let what = if *verdict == Verdict::Unjudged { "not judged" } else { "not counted" };
         line(&mut out, &format!("{} {scenario}, trial {}:", paint.odd(what), trials.join(", ")));
-        line(&mut out, &format!("{}\n", indented(reason)));
+        line(&mut out, &format!("{}\n", quoted(reason)));
     }
-    line(&mut out, &summary(report, paint));
+    summary(&mut out, report, paint);
     out
+}
+
+/// One that was not run because the run stopped early is told by the counts.
+fn needs_attention(scenario: &ScenarioReport) -> bool {
+    scenario.flake != Flake::StablePass && scenario.executed > 0
 }
 
 type Reason<'a> = (&'a str, Verdict, &'a str);
@@ -68,83 +49,106 @@ fn invalid(report: &Report) -> Vec<(Reason<'_>, Vec<String>)> {
     groups
 }
 
-/// The failure of one trial, indented, with every expectation that did not hold.
-fn failure_text(failed: &TrialFailure) -> String {
-    let failure = &failed.failure;
-    let place = match failure.step {
-        0 => failure.name.clone(),
-        step => format!("step {step} \"{}\"", failure.name),
-    };
-    format!("  trial {}, {place}:\n{}\n", failed.trial, indented(&failure.message))
-}
-
-/// The last lines of the log, unless the failure itself ended with them.
-fn line_of_log(out: &mut String, log: &str) {
-    const LINES_MAX: usize = 12; // a traceback's end; the record holds more
-    let lines: Vec<_> = log.trim_end().lines().collect();
-    let last = lines[lines.len().saturating_sub(LINES_MAX)..].join("\n");
-    if !last.is_empty() && !out.contains(&indented(&last)) {
-        line(out, &format!("  the end of the subject's log:\n{}\n", indented(&last)));
-    }
-}
-
-/// Text of a subject or an agent as a person may see it: what would steer the terminal (an escape sequence can rewrite
-/// what stands above it), or turn the direction of reading, is replaced by a visible sign.
-pub fn printable(text: &str) -> String {
-    let sign = |c: char| match c {
-        '\n' | '\t' => c,
-        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).expect("each control character has a picture"),
-        '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
-        _ => c,
-    };
-    text.chars().map(sign).collect()
-}
-
-fn indented(text: &str) -> String {
-    let text = printable(text);
-    text.lines().map(|text| format!("    {text}")).collect::<Vec<_>>().join("\n")
-}
-
 fn heading(scenario: &ScenarioReport, paint: Paint) -> String {
-    let count = scenario.count;
+    let word = words::flake(scenario);
     let word = match scenario.flake {
-        Flake::Unknown => paint.odd("unknown"),
-        Flake::StablePass => paint.good("passed"),
-        Flake::StableFail => paint.bad("failed"),
-        Flake::Flaky => paint.bad("flaky"),
+        Flake::Unknown => paint.odd(word),
+        Flake::StablePass => paint.good(word),
+        Flake::StableFail | Flake::Flaky => paint.bad(word),
     };
     let ids = scenario.requirements.join(", ");
     let ids = if ids.is_empty() { ids } else { format!(" ({ids})") };
-    format!("{word} {}{ids}: {} of {} trials satisfied", scenario.scenario, count.satisfied, count.valid)
+    format!("{word} {}{ids}: {}", scenario.scenario, words::count(scenario.count))
 }
 
-fn summary(report: &Report, paint: Paint) -> String {
-    let count = report.count();
-    let word = match report.outcome {
-        Outcome::Satisfied => paint.good("satisfied"),
-        Outcome::Unsatisfied => paint.bad("not satisfied"),
-        Outcome::Infra => paint.odd("nothing can be concluded"),
-    };
-    let mut text = format!("{word}: {} of {} trials", count.satisfied, count.valid);
-    if report.executed < report.planned {
-        write!(text, " ({} of {} planned were run)", report.executed, report.planned)
-            .expect("a String takes every write");
+/// One trial's failure: where, every expectation that did not hold, the first difference in full, the log's end.
+fn failure(out: &mut String, failed: &TrialFailure, paint: Paint) {
+    let at = if failed.place.is_empty() { String::new() } else { format!(", {}", paint.faint(&failed.place)) };
+    line(out, &format!("  {}{at}:", words::place(failed)));
+    line(out, &quoted(&failed.failure.message));
+    if let (Some(expected), Some(observed)) = (&failed.failure.expected, &failed.failure.observed) {
+        difference(out, expected, observed, paint);
     }
-    if let (Some(satisfaction), Some(bound)) = (report.satisfaction, report.lower_bound) {
-        let confidence = report.gate.confidence() * 100.0;
-        write!(text, ", satisfaction {satisfaction:.3}, at least {bound:.3} with {confidence:.0} % confidence")
-            .expect("a String takes every write");
+    log_end(out, &failed.subject_log);
+    out.push('\n');
+}
+
+fn difference(out: &mut String, expected: &str, observed: &str, paint: Paint) {
+    let lines = diff::diff(expected, observed);
+    if !lines.is_empty() {
+        line(out, &format!("  {} and {}:", paint.bad("- expected"), paint.good("+ observed")));
     }
-    if let Gate::LowerBound { target, .. } = report.gate {
-        let more = match report.trials_needed {
-            Some(0) => String::new(),
-            Some(more) => format!("; {more} more trials at this rate would settle it"),
-            None => "; more trials at this rate would not reach it".to_owned(),
+    for diff::Line { side, text } in lines {
+        let text = words::printable(&format!("{}{text}", side.sign()));
+        let text = match side {
+            diff::Side::Both | diff::Side::Gap => paint.faint(&text),
+            diff::Side::Expected => paint.bad(&text),
+            diff::Side::Observed => paint.good(&text),
         };
-        write!(text, ", target {target:.3}{more}").expect("a String takes every write");
+        line(out, &format!("{GUTTER}{text}"));
     }
-    let seconds = format!("{}.{:02}", report.duration_ms / 1000, report.duration_ms % 1000 / 10);
-    format!("{text}, {} scenarios, {seconds} s, seed {}", report.scenarios.len(), report.seed)
+}
+
+/// The last lines of the log, unless the failure itself ended with them.
+fn log_end(out: &mut String, log: &str) {
+    const LINES_MAX: usize = 12; // a traceback's end; the record holds more
+    let lines: Vec<_> = log.trim_end().lines().collect();
+    let last = lines[lines.len().saturating_sub(LINES_MAX)..].join("\n");
+    if !last.is_empty() && !out.contains(&quoted(&last)) {
+        line(out, &format!("  the end of the subject's log:\n{}", quoted(&last)));
+    }
+}
+
+fn summary(out: &mut String, report: &Report, paint: Paint) {
+    let word = words::outcome(report.outcome);
+    let word = match report.outcome {
+        Outcome::Satisfied => paint.good(word),
+        Outcome::Unsatisfied => paint.bad(word),
+        Outcome::Infra => paint.odd(word),
+    };
+    let (counts, took) = (words::counts(report), words::duration(report.duration_ms));
+    // All is well: one line.
+    if report.outcome == Outcome::Satisfied && !report.scenarios.iter().any(needs_attention) {
+        let bound = words::bound(report).map_or_else(String::new, |bound| format!(", {bound}"));
+        return line(out, &format!("{word}: {counts}{bound}, {took}, seed {}", report.seed));
+    }
+    line(out, &format!("{word}: {counts}, {took}, seed {}", report.seed));
+    for sentence in [words::conclusion(report), words::passes(report), slowest(report), again(report)] {
+        sentence.iter().for_each(|sentence| line(out, &format!("  {sentence}")));
+    }
+}
+
+/// The scenarios whose slowest trial a person had to wait for.
+fn slowest(report: &Report) -> Option<String> {
+    let mut slow: Vec<_> = report.scenarios.iter().filter(|scenario| scenario.slowest_ms >= SLOW_MS).collect();
+    slow.sort_by_key(|scenario| std::cmp::Reverse(scenario.slowest_ms));
+    slow.truncate(SLOWEST_SHOWN);
+    let named = |scenario: &&ScenarioReport| format!("{} {}", scenario.scenario, words::duration(scenario.slowest_ms));
+    let named: Vec<_> = slow.iter().map(named).collect();
+    (!named.is_empty()).then(|| format!("slowest: {}", named.join(", ")))
+}
+
+/// What to add to the command so that only what failed runs, with the same random values.
+fn again(report: &Report) -> Option<String> {
+    let failed = report.scenarios.iter().filter(|scenario| needs_attention(scenario));
+    let names: Vec<_> = failed.map(|scenario| regex::escape(&scenario.scenario).replace("\\-", "-")).collect();
+    let which = match names.as_slice() {
+        [] => return None,
+        [one] => format!("--filter '^{one}$'"),
+        some if some.len() <= NAMES_IN_FILTER_MAX => format!("--filter '^({})$'", some.join("|")),
+        _ => "--last-failed".to_owned(),
+    };
+    Some(format!("again: harness run {which} --seed {} --trials {}", report.seed, trials(report)))
+}
+
+/// Of each scenario, as planned.
+fn trials(report: &Report) -> usize {
+    report.planned as usize / report.scenarios.len().max(1)
+}
+
+fn quoted(text: &str) -> String {
+    let text = words::printable(text);
+    text.lines().map(|text| format!("{GUTTER}{text}")).collect::<Vec<_>>().join("\n")
 }
 
 fn line(out: &mut String, text: &str) {
@@ -154,41 +158,62 @@ fn line(out: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Paint, printable, terminal};
+    use super::{Paint, terminal};
     use crate::report::samples;
 
     #[test]
     fn only_what_needs_attention_takes_lines() {
         insta::assert_snapshot!(terminal(&samples::report(), Paint::Plain), @r#"
         failed bad (R1): 0 of 2 trials satisfied
-          trial 1, step 2 "GET /orders":
-            status: expected 200, got 402
-            json $.a: expected "<b>", got nothing there
+          trial 1, step 2 "GET /orders", scenarios/bad.yaml:4:3:
+          │ status: expected 200, got 402
+          │ json $.a: expected "<b>", got nothing there
 
         flaky flaky (R1): 1 of 2 trials satisfied
-          trial 2, step 2 "GET /orders":
-            status: expected 200, got 402
-            json $.a: expected "<b>", got nothing there
+          trial 2, step 2 "GET /orders", scenarios/flaky.yaml:4:3:
+          │ status: expected 200, got 402
+          │ json $.a: expected "<b>", got nothing there
 
         unknown broken (R1): 0 of 0 trials satisfied
         not counted broken, trial 1, 2:
-            status: expected 200, got 402
-            json $.a: expected "<b>", got nothing there
+          │ status: expected 200, got 402
+          │ json $.a: expected "<b>", got nothing there
 
-        not satisfied: 3 of 6 trials, satisfaction 0.500, at least 0.113 with 95 % confidence, target 0.800; more trials at this rate would not reach it, 4 scenarios, 5.12 s, seed 7
+        not satisfied: 3 of 6 trials, 4 scenarios, 1 flaky, 2 trials not counted, 5.12 s, seed 7
+          satisfaction 0.500 [0.081, 0.919], at least 0.113 with 95 % confidence, target 0.800; more trials at this rate would not reach it
+          slowest: good 1.25 s, bad 1.25 s, flaky 1.25 s
+          again: harness run --filter '^(bad|flaky|broken)$' --seed 7 --trials 2
         "#);
     }
 
     #[test]
-    fn a_subject_cannot_steer_the_terminal() {
-        let text = "\u{1b}]0;satisfied\u{7} \u{9b}2J\r\u{202e}x\n\tüß 李";
-        assert_eq!(printable(text), "␛]0;satisfied␇ \u{fffd}2J␍\u{fffd}x\n\tüß 李");
+    fn when_all_is_well_there_is_little_to_say() {
+        let text = terminal(&samples::good(), Paint::Plain);
+        let line = "satisfied: 4 of 4 trials, 2 scenarios, at least 0.473 with 95 % confidence, 420 ms, seed 7\n";
+        assert_eq!(text, line);
+    }
+
+    #[test]
+    fn long_values_are_shown_as_a_difference() {
+        let mut report = samples::good();
+        let mut failed = samples::report().scenarios[1].clone();
+        failed.failures[0].failure.expected = Some(r#"{"id": 1, "lines": [{"sku": "mug", "quantity": 2}]}"#.to_owned());
+        failed.failures[0].failure.observed = Some(r#"{"id": 1, "lines": [{"sku": "cup", "quantity": 2}]}"#.to_owned());
+        report.scenarios = vec![failed];
+        let text = terminal(&report, Paint::Plain);
+        assert!(text.contains("  │ -       \"sku\": \"mug\",\n  │ +       \"sku\": \"cup\",\n"), "{text}");
+    }
+
+    #[test]
+    fn a_subject_cannot_steer_the_terminal_or_a_ci_system() {
         let mut report = samples::report();
         for failed in report.scenarios.iter_mut().flat_map(|scenario| &mut scenario.failures) {
-            failed.subject_log = "\u{1b}[2Jall passed".to_owned();
-            failed.failure.message.push('\u{1b}');
+            failed.subject_log = "\u{1b}[2Jall passed\n::stop-commands::x".to_owned();
+            failed.failure.message.push_str("\u{1b}\n::error::x");
         }
-        assert!(!terminal(&report, Paint::Plain).contains('\u{1b}'));
+        let text = terminal(&report, Paint::Plain);
+        assert!(!text.contains('\u{1b}') && text.contains("::error::x") && text.contains("::stop-commands::x"));
+        assert!(text.lines().all(|line| !line.trim_start().starts_with("::")), "{text}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub struct Draws {
     passes_within: f64,
 }
 
-/// How the variance of a judged rate splits: Var(mean) = σ²_trajectory/n + σ²_judge/(n·m).
+/// How the variance of a judged rate splits: `Var(mean) = σ²_trajectory/n + σ²_judge/(n·m)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(draws(&[(0, 0), (2, 3)]).split(), None);
     }
 
-    /// Half of the trajectories pass with .9, half with .3: σ²_trajectory = .09, σ²_judge = (.09 + .21)/2 = .15.
+    /// Half of the trajectories pass with .9, half with .3: `σ²_trajectory` = .09, `σ²_judge` = (.09 + .21)/2 = .15.
     #[test]
     fn a_known_mixture_is_found_again() {
         let mut random = StdRng::seed_from_u64(7);

@@ -223,7 +223,7 @@ impl Strata {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+    use rand::{SeedableRng as _, rngs::StdRng};
     use statrs::distribution::{Discrete as _, Hypergeometric};
 
     use super::{Change, Pair, fisher, holm, paired, sign_test};

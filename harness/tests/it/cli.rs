@@ -41,7 +41,7 @@ fn a_satisfied_run_is_quiet_and_exits_with_0() {
     let stdout = text(&output.stdout);
     assert_eq!(stdout.lines().count(), 1);
     assert!(
-        stdout.starts_with("satisfied: 2 of 2 trials, satisfaction 1.000, at least 0.224 with 95 % confidence"),
+        stdout.starts_with("satisfied: 2 of 2 trials, 1 scenario, at least 0.224 with 95 % confidence"),
         "{stdout}"
     );
 }
@@ -54,11 +54,11 @@ fn a_failing_run_shows_the_difference_and_exits_with_1() {
     let stdout = text(&output.stdout);
     assert!(
         stdout.contains(
-            "failed bad: 0 of 1 trials satisfied\n  trial 1, step 1 \"GET /note\":\n    status: expected 200, got 404"
+            "failed bad: 0 of 1 trials satisfied\n  trial 1, step 1 \"GET /note\", scenarios/bad.yaml:4:9:\n  │ status: expected 200, got 404"
         ),
         "{stdout}"
     );
-    assert!(!stdout.contains("good"), "what passes takes no line: {stdout}");
+    assert!(!stdout.contains("failed good"), "what passes takes no line: {stdout}");
     assert!(std::fs::read_to_string(dir.path().join("out.xml")).unwrap().contains("<failure "));
     let events = std::fs::read_to_string(dir.path().join("out.jsonl")).unwrap();
     assert_eq!(events.matches("\"event\":\"trial_finished\"").count(), 2);

@@ -170,6 +170,7 @@ async fn records_keep_their_wire_form() {
           "step": 1,
           "name": "GET /",
           "kind": "http",
+          "place": "a.yaml:3:9",
           "verdict": "failed",
           "duration_ms": 0,
           "attempts": 1,

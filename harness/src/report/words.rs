@@ -1,0 +1,133 @@
+//! Phrases that several renderers share, so that all of them say the same.
+
+use super::{Outcome, Report, ScenarioReport, TrialFailure};
+use crate::{
+    run::Gate,
+    stats::{Count, Flake, Interval},
+};
+
+/// Text of a subject or an agent as a person may see it: what would steer the terminal (an escape sequence can rewrite
+/// what stands above it), or turn the direction of reading, is replaced by a visible sign.
+pub fn printable(text: &str) -> String {
+    let sign = |c: char| match c {
+        '\n' | '\t' => c,
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).expect("each control character has a picture"),
+        '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        _ => c,
+    };
+    text.chars().map(sign).collect()
+}
+
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Satisfied => "satisfied",
+        Outcome::Unsatisfied => "not satisfied",
+        Outcome::Infra => "nothing can be concluded",
+    }
+}
+
+/// A scenario in one word. One that was never tried is not unknown for want of luck.
+pub(super) fn flake(scenario: &ScenarioReport) -> &'static str {
+    match scenario.flake {
+        Flake::Unknown if scenario.executed == 0 => "not run",
+        Flake::Unknown => "unknown",
+        Flake::StablePass => "passed",
+        Flake::StableFail => "failed",
+        Flake::Flaky => "flaky",
+    }
+}
+
+pub(super) fn count(count: Count) -> String {
+    format!("{} of {} trials satisfied", count.satisfied, count.valid)
+}
+
+pub(super) fn interval(interval: Interval) -> String {
+    format!("[{:.3}, {:.3}]", interval.lower, interval.upper)
+}
+
+/// `trial 2, step 3 "GET /orders"`.
+pub(super) fn place(failed: &TrialFailure) -> String {
+    let TrialFailure { trial, failure, .. } = failed;
+    match failure.step {
+        0 => format!("trial {trial}, {}", failure.name),
+        step => format!("trial {trial}, step {step} \"{}\"", failure.name),
+    }
+}
+
+/// A duration as people read it.
+pub(super) fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{:02} s", ms / 1000, ms % 1000 / 10),
+        _ => format!("{} min {:02} s", ms / 60_000, ms % 60_000 / 1000),
+    }
+}
+
+/// What was run, in one sentence without an end.
+pub(super) fn counts(report: &Report) -> String {
+    let count = report.count();
+    let mut text = format!("{} of {} trials", count.satisfied, count.valid);
+    if report.executed < report.planned {
+        text.push_str(&format!(" ({} of {} planned were run)", report.executed, report.planned));
+    }
+    text.push_str(&format!(", {}", plural(report.scenarios.len(), "scenario")));
+    let flaky = report.scenarios.iter().filter(|scenario| scenario.flake == Flake::Flaky).count();
+    if flaky > 0 {
+        text.push_str(&format!(", {flaky} flaky"));
+    }
+    if report.invalid_count() > 0 {
+        text.push_str(&format!(", {} not counted", plural(report.invalid_count() as usize, "trial")));
+    }
+    text
+}
+
+/// What may be concluded. `None` where no trial was valid.
+pub(super) fn conclusion(report: &Report) -> Option<String> {
+    let (satisfaction, interval, bound) = (report.satisfaction?, interval(report.interval?), bound(report)?);
+    let mut text = format!("satisfaction {satisfaction:.3} {interval}, {bound}");
+    if let Gate::LowerBound { target, .. } = report.gate {
+        text.push_str(&format!(", target {target:.3}"));
+        match report.trials_needed {
+            Some(0) => {}
+            Some(more) => {
+                text.push_str(&format!("; {} at this rate would settle it", plural(more as usize, "more trial")));
+            }
+            None => text.push_str("; more trials at this rate would not reach it"),
+        }
+    }
+    Some(text)
+}
+
+/// `at least 0.883 with 95 % confidence`.
+pub(super) fn bound(report: &Report) -> Option<String> {
+    let (bound, confidence) = (report.lower_bound?, report.gate.confidence() * 100.0);
+    Some(format!("at least {bound:.3} with {confidence:.0} % confidence"))
+}
+
+/// `pass@3 0.900, pass^3 0.700`, for the largest number of tries that is known. `None` where all is one.
+pub(super) fn passes(report: &Report) -> Option<String> {
+    let passes = report.passes.last().filter(|passes| passes.all < 1.0)?;
+    let k = passes.k;
+    Some(format!("pass@{k} {:.3} (one of {k} tries), pass^{k} {:.3} (all {k})", passes.at_least_one, passes.all))
+}
+
+pub(super) fn plural(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, printable};
+
+    #[test]
+    fn what_steers_a_terminal_is_made_visible() {
+        let text = "\u{1b}]0;satisfied\u{7} \u{9b}2J\r\u{202e}x\n\tüß 李";
+        assert_eq!(printable(text), "␛]0;satisfied␇ \u{fffd}2J␍\u{fffd}x\n\tüß 李");
+    }
+
+    #[test]
+    fn durations_have_the_unit_that_fits() {
+        let words = [0, 999, 1_000, 59_999, 60_000, 3_725_000].map(duration);
+        assert_eq!(words, ["0 ms", "999 ms", "1.00 s", "59.99 s", "1 min 00 s", "62 min 05 s"]);
+    }
+}
