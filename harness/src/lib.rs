@@ -11,6 +11,7 @@
 mod arrange;
 pub mod controls;
 mod expect;
+pub mod import;
 pub mod journal;
 mod record;
 pub mod report;

@@ -3,6 +3,7 @@
 //! Exit status: see [`EXIT_STATUS`].
 
 mod asked;
+mod import;
 mod progress;
 mod run;
 mod runs;
@@ -91,6 +92,8 @@ enum Command {
     /// Check that a stored run is as it was written
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(runs::VerifyArgs),
+    /// Write scenarios from Hurl files, `OpenAPI` descriptions or Postman collections
+    Import(import::ImportArgs),
     /// Print the JSON Schemas of the files, for editors
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
@@ -201,6 +204,7 @@ fn perform(command: Command) -> Result<u8, Failed> {
         Command::Prove(selection) => prove(&selection),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Verify(arguments) => runs::verify(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Schema => {
             say(&serde_json::to_string_pretty(&schemas()).map_err(io::Error::from)?)?;
             Ok(0)

@@ -9,6 +9,7 @@ mod controls;
 mod exec;
 mod files;
 mod http;
+mod import;
 mod judging;
 mod kit;
 mod processes;
