@@ -20,7 +20,7 @@ use crate::{
     record::{Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict, bounded},
     run::Observer,
     scenario::{Kind, Scenario, Scene},
-    step::{Actor, Halt, Outcome, Stage, SubjectSlot},
+    step::{Actor, Halt, Outcome, Stage, SubjectSlot, http::CookieJar, secrets::Secrets},
     subject::{SubjectConfig, tail},
     text::{Random, RenderError, Scope},
 };
@@ -133,15 +133,20 @@ impl Trial<'_> {
     async fn play(&self, mut seat: Seat, scope: Scope, notes: &mut Notes, record: &mut TrialRecord) {
         let mut stage = Stage {
             scope,
+            cookies: CookieJar::default(),
+            secrets: Secrets::default(),
             subject: SubjectSlot::new(self.actor, &self.subject.ready, std::mem::take(&mut seat.subject)),
             world: &seat.world,
             actor: self.actor,
             room: &seat.room,
             scenario: &self.scenario.slug,
+            allowed_origins: &self.subject.origins,
         };
         if self.start(&mut stage, notes).await {
             self.story(&mut stage, notes).await;
         }
+        let secrets = std::mem::take(&mut stage.secrets);
+        notes.hide(&secrets);
         seat.subject = stage.subject.into_subject();
         let ended = seat.subject.exit();
         record.twin_calls = seat.world.call_count() as u64;
@@ -155,6 +160,7 @@ impl Trial<'_> {
         if notes.is_over() {
             notes.mention(ended);
             record.subject_log = tail(&seat.room.log);
+            secrets.hide_text(&mut record.subject_log);
         }
         record.leaked = seat.subject.take_leaks().processes;
         seat.close().await;
@@ -264,6 +270,7 @@ impl Trial<'_> {
             }
         }
         record.duration_ms = millis(started.elapsed());
+        stage.secrets.hide_step(&mut record);
         self.observer.step_finished(&self.id(), &record).await;
         notes.steps.push(record);
     }
@@ -300,7 +307,10 @@ impl Notes {
     }
 
     fn outcome(&mut self, outcome: Outcome, record: &mut StepRecord, stage: &mut Stage<'_>) {
-        let Outcome { mismatches, evidence, captured, judgement, unjudged } = outcome;
+        let Outcome { mismatches, mut evidence, captured, secrets, judgement, unjudged } = outcome;
+        secrets.iter().for_each(|value| stage.secrets.learn(value));
+        // Before it is cut: half of a secret is not recognised any more.
+        stage.secrets.hide(&mut evidence);
         record.evidence = bounded(evidence);
         record.mismatches = mismatches.iter().map(Mismatch::message).collect();
         captured.iter().for_each(|(name, value)| stage.scope.set_json(name, value));
@@ -347,6 +357,15 @@ impl Notes {
     fn mention(&mut self, ended: Option<String>) {
         if let Some((exit, failure)) = ended.zip(self.failure.as_mut()) {
             failure.message.push_str(&format!("\nthe subject has ended by itself with {exit}"));
+        }
+    }
+
+    /// Values that became secret later are removed from what was written before.
+    fn hide(&mut self, secrets: &Secrets) {
+        self.steps.iter_mut().for_each(|step| secrets.hide_step(step));
+        for failure in [&mut self.failure, &mut self.unjudged, &mut self.infra].into_iter().flatten() {
+            secrets.hide_text(&mut failure.message);
+            failure.expected.iter_mut().chain(&mut failure.observed).for_each(|text| secrets.hide_text(text));
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Asked {
     pub(super) subject: PathBuf,
     pub(super) holdout: bool,
     pub(super) target: Option<Url>,
+    #[serde(default)]
+    pub(super) origins: Vec<String>,
     pub(super) stop_early: bool,
     pub(super) fail_fast: bool,
     /// Names only: values may be secrets.
@@ -29,6 +31,7 @@ impl Asked {
             subject: arguments.selection.subject.clone(),
             holdout: arguments.selection.holdout,
             target: arguments.target.clone(),
+            origins: arguments.allow_origin.clone(),
             stop_early: arguments.stop_early,
             fail_fast: arguments.fail_fast,
             vars,
@@ -43,7 +46,10 @@ impl Asked {
 
     /// The subject and all scenarios that were named, fitting each other.
     pub(super) fn load(&self) -> Result<(SubjectConfig, Suite), Failed> {
-        let subject = self.load_subject()?;
+        let mut subject = self.load_subject()?;
+        for origin in &self.origins {
+            subject.allow_origin(origin).map_err(Failed::Use)?;
+        }
         let kind = if self.holdout { Kind::Holdout } else { Kind::Visible };
         let suite = load_suite(&self.paths, &self.subject, kind, &self.vars, &subject)?;
         Ok((subject, suite))

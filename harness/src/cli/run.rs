@@ -61,6 +61,9 @@ pub(super) struct RunArgs {
     /// Test what already runs here, instead of starting the subject
     #[arg(long, value_name = "URL")]
     pub(super) target: Option<Url>,
+    /// Let requests and redirects go to this origin too, besides the subject; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(super) allow_origin: Vec<String>,
     /// Gives scenarios a value, typed as YAML types it; it stands in for a variable of that name
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     vars: Vec<(String, Json)>,

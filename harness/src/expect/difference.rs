@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Mismatch, shown};
+use super::{Mismatch, shown, value::order_numbers};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -47,7 +47,7 @@ fn walk(expected: &Json, got: &Json, mode: Mode, path: &str) -> Option<Mismatch>
                 })
             })
         }
-        (Json::Number(a), Json::Number(b)) if a == b || a.as_f64() == b.as_f64() => None,
+        (Json::Number(a), Json::Number(b)) if order_numbers(a, b) == Some(std::cmp::Ordering::Equal) => None,
         _ if expected == got => None,
         _ => Some(Mismatch::new(format!("json {path}"), shown(expected), shown(got))),
     }

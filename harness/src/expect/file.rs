@@ -112,7 +112,7 @@ impl JsonSchema for FileCheck {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut map = Predicates::object_schema(generator, None);
+        let mut map = Predicates::object_schema(generator, &[], &[]);
         if let Some(Json::Object(properties)) = map.get_mut("properties") {
             properties.insert("bytes".to_owned(), Bound::json_schema(generator).to_value());
             properties.extend(["json", "json_exact"].map(|name| (name.to_owned(), Json::Bool(true))));

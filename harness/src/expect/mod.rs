@@ -1,21 +1,43 @@
 //! Expectations: what a value must be, and how to say what it was instead. Pure; knows neither steps nor transport.
+//!
+//! A *query* finds a value in a *material* (a document and the response around it), *filters* change it, *predicates*
+//! say what it must be. Start at `check`; the value that flows between them is `value`.
 
 mod bound;
+mod certificate;
+mod check;
+mod cookie;
 mod difference;
 mod file;
+mod filter;
+mod material;
 mod path;
+mod pattern;
 mod predicate;
+mod query;
+mod schema;
 mod status;
+mod value;
+mod xpath;
 
 use serde_json::Value as Json;
 
 pub(crate) use bound::Bound;
+pub(crate) use certificate::{Certificate, CertificateExpect};
+pub(crate) use check::{CaptureMap, Check};
+pub(crate) use cookie::CookieExpect;
 pub(crate) use difference::{Mode, difference, same};
 pub(crate) use file::FileCheck;
-pub(crate) use path::{JsonPathText, PathCheck};
+pub(crate) use filter::{Filter, Stuck};
+pub(crate) use material::{Material, Redirect, Response};
+pub(crate) use path::{Found, JsonPathText, PathCheck};
+pub(crate) use pattern::{Pattern, compile as compile_regex};
 pub(crate) use predicate::Predicates;
-pub(crate) use predicate::compile as compile_regex;
+pub(crate) use query::Query;
+pub(crate) use schema::SchemaRule;
 pub(crate) use status::StatusRule;
+pub(crate) use value::Value;
+pub(crate) use xpath::XPathText;
 
 /// A longer value is cut in messages; the evidence keeps more of it.
 const SHOWN_BYTES_MAX: usize = 2 * 1024; // a screenful

@@ -13,40 +13,81 @@ use serde_json_path::JsonPath;
 use super::{Mismatch, Predicates};
 use crate::text::{Placed, RenderError, Scope, Text};
 
-/// A path as it is written; may hold templates.
+/// A path as it is written; may hold templates. Compiled once, when the file is read, where it holds none.
 #[derive(Clone, Debug)]
-pub(crate) struct JsonPathText(pub(crate) Text);
+pub(crate) struct JsonPathText {
+    text: Text,
+    compiled: Option<JsonPath>,
+}
+
+/// What stands for the values that a path finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A path that can only find one value gives that value; any other gives the list of all.
+    #[default]
+    ByPath,
+    /// One value stands for itself, whatever the path; several are a list. This is how Hurl does it.
+    ByCount,
+}
 
 impl JsonPathText {
-    /// What the path finds. A path that can only find one value gives that value; any other gives the array of all.
-    /// `None` where nothing is there.
+    /// What the path finds; `None` where nothing is there.
     pub(crate) fn find(&self, value: &Json, scope: &Scope) -> Result<Option<Json>, RenderError> {
-        let path = scope.text(&self.0)?;
-        let compiled = compile(&path).map_err(|message| RenderError { place: self.0.place, message })?;
-        let found = compiled.query(value);
-        Ok(match (is_singular(&path), found.first()) {
-            (_, None) => None,
-            (true, Some(one)) => Some(one.clone()),
-            (false, Some(_)) => Some(found.all().into_iter().cloned().collect()),
+        self.find_as(value, Found::ByPath, scope)
+    }
+
+    pub(crate) fn find_as(&self, value: &Json, found: Found, scope: &Scope) -> Result<Option<Json>, RenderError> {
+        let rendered;
+        let (path, compiled) = match &self.compiled {
+            Some(compiled) => (self.text.as_str(), Cow::Borrowed(compiled)),
+            None => {
+                rendered = scope.text(&self.text)?;
+                let refused = |message| RenderError { place: self.text.place, message };
+                (rendered.as_str(), Cow::Owned(compile(&rendered).map_err(refused)?))
+            }
+        };
+        let mut values = compiled.query(value).all();
+        let is_one = match found {
+            Found::ByPath => is_singular(path),
+            Found::ByCount => values.len() == 1,
+        };
+        Ok(match values.len() {
+            0 => None,
+            1 if is_one => values.pop().cloned(),
+            _ => Some(values.into_iter().cloned().collect()),
         })
     }
 
     /// For a path whose own place is not known; its errors point at the start of the file.
     pub(crate) fn unplaced(path: &str) -> Result<Self, String> {
-        if !path.contains("{{") {
-            compile(path)?;
-        }
-        Ok(Self(Text { value: path.to_owned(), place: located::Place::START }))
+        Self::new(Text { value: path.to_owned(), place: located::Place::START })
+    }
+
+    fn new(text: Text) -> Result<Self, String> {
+        let compiled = (!text.contains("{{")).then(|| compile(&text)).transpose()?;
+        Ok(Self { text, compiled })
     }
 
     pub(crate) fn written(&self) -> &str {
-        &self.0.value
+        &self.text
     }
 }
 
 /// Wildcards, descendants, slices, lists and filters can find several values.
 fn is_singular(path: &str) -> bool {
-    !path.contains("..") && !path.contains(['*', '?', ':', ','])
+    let (mut quote, mut before) = (None, ' ');
+    for c in path.chars() {
+        match quote {
+            // A name may hold any of the signs below; its end is a quote without a backslash.
+            Some(mark) if c == mark && before != '\\' => quote = None,
+            Some(_) => {}
+            None if c == '\'' || c == '"' => quote = Some(c),
+            None if matches!(c, '*' | '?' | ':' | ',') || (c == '.' && before == '.') => return false,
+            None => {}
+        }
+        before = c;
+    }
+    true
 }
 
 fn compile(path: &str) -> Result<JsonPath, String> {
@@ -55,9 +96,7 @@ fn compile(path: &str) -> Result<JsonPath, String> {
 
 impl<'de> Deserialize<'de> for JsonPathText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Text::deserialize(deserializer)?;
-        let path = Self::unplaced(&text).map_err(D::Error::custom)?;
-        Ok(Self(Text { place: text.place, ..path.0 }))
+        Self::new(Text::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -126,7 +165,7 @@ impl JsonSchema for PathCheck {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Predicates::object_schema(generator, Some("path"))
+        Predicates::object_schema(generator, &[("path", serde_json::json!({ "type": "string" }))], &["path"])
     }
 }
 
@@ -151,6 +190,10 @@ mod tests {
         assert!(check("{path: '$.items[?@.id == 7]', length: 1}", &value).is_empty());
         assert_eq!(check("{path: $.none, equals: 7}", &value), ["json $.none: expected 7, got nothing there"]);
         assert!(check("{path: $.none, exists: false}", &value).is_empty());
+        assert!(
+            check("{path: \"$['a*,b']\", equals: 7}", &json!({"a*,b": 7})).is_empty(),
+            "a sign in a name is a name"
+        );
     }
 
     #[test]

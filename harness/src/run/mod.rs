@@ -15,7 +15,7 @@ use crate::{
     record::{StepRecord, TrialId, TrialRecord},
     report::Report,
     scenario::LintContext,
-    step::{Actor, Patience},
+    step::{Actor, Patience, http::Clients},
     subject::Launcher,
 };
 
@@ -87,24 +87,8 @@ pub(crate) async fn run_with(
 ) -> Result<Report, RunError> {
     let context = LintContext { requirements: None, subject: Some(&plan.subject) };
     plan.suite.lint(context).map_err(RunError::Lint)?;
-    let http = http_client()?;
-    let actor = Actor { patience, http: &http, launcher, ask };
+    let clients = Clients::new()?;
+    let actor = Actor { patience, http: clients.plain(), clients: &clients, launcher, ask };
     let done = std::mem::take(&mut plan.done);
     schedule::execute(&plan, done, actor, observer).await
-}
-
-/// One client for all trials of a run: making one is dear, and subjects differ by port.
-///
-/// A subject on this machine speaks plain HTTP: where no authority can be loaded, one without any does all the same.
-pub(crate) fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    settings().build().or_else(|_| settings().tls_certs_only([]).build())
-}
-
-fn settings() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .tcp_nodelay(true)
-        .pool_idle_timeout(std::time::Duration::from_secs(5)) // longer than a story pauses, shorter than ports return
-        .user_agent("Mozilla/5.0 (X11; Linux x86_64)") // a subject shall not be able to tell that it is tested
 }

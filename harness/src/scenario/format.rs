@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    expect::{Bound, FileCheck, PathCheck, Predicates, StatusRule},
+    expect::{Bound, CertificateExpect, Check, CookieExpect, FileCheck, PathCheck, Predicates, SchemaRule, StatusRule},
     step::{
         act::ActFile,
         capture::CaptureRule,
@@ -102,7 +102,8 @@ pub(crate) struct StepFile {
     /// What must hold; everything here is evaluated, not only up to the first failure.
     #[serde(default)]
     pub(crate) expect: Option<Placed<Expect>>,
-    /// Values for later steps: a `JSONPath`, or one of {header: name}, {regex: pattern}, {status: true}.
+    /// Values for later steps: a `JSONPath`, or a query with filters, such as {header: name} or {regex: pattern}.
+    /// `redact: true` keeps the value out of all records and reports.
     #[serde(default)]
     pub(crate) capture: Entries<CaptureRule>,
     /// Repeat the step until its expectations hold.
@@ -117,9 +118,15 @@ pub(crate) struct Expect {
     /// http: `201`, `"2xx"`, or a list.
     #[serde(default)]
     pub(crate) status: Option<StatusRule>,
-    /// http: predicates by header name.
+    /// http: `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
+    #[serde(default)]
+    pub(crate) http_version: Option<Predicates>,
+    /// http: predicates by header name. A header that came several times is the list of its values.
     #[serde(default)]
     pub(crate) headers: Entries<Predicates>,
+    /// http: by cookie name: its value, predicates on it, or its attributes.
+    #[serde(default)]
+    pub(crate) cookies: Entries<CookieExpect>,
     /// http, exec (its stdout): objects may have more keys, arrays must be of the same length.
     #[serde(default)]
     pub(crate) json: Option<Node>,
@@ -129,9 +136,27 @@ pub(crate) struct Expect {
     /// http, exec (its stdout), twin (the array of matching calls).
     #[serde(default)]
     pub(crate) jsonpath: Vec<PathCheck>,
+    /// http, exec (its stdout): a JSON Schema, or the name of a file beside the scenario that holds one.
+    #[serde(default)]
+    pub(crate) json_schema: Option<SchemaRule>,
+    /// http, exec (its stdout), twin (the array of matching calls): one query each, filters, and predicates.
+    #[serde(default)]
+    pub(crate) checks: Vec<Placed<Check>>,
     /// http: the body as text.
     #[serde(default)]
     pub(crate) body: Option<Predicates>,
+    /// http: the size of the body, decoded.
+    #[serde(default)]
+    pub(crate) body_bytes: Option<Bound>,
+    /// http: of the decoded body, in hexadecimal digits.
+    #[serde(default)]
+    pub(crate) sha256: Option<Predicates>,
+    /// http: of the decoded body, in hexadecimal digits.
+    #[serde(default)]
+    pub(crate) md5: Option<Predicates>,
+    /// http: what the server showed, over https.
+    #[serde(default)]
+    pub(crate) certificate: Option<CertificateExpect>,
     /// http, exec: from the start to the last byte.
     #[serde(default)]
     pub(crate) max_latency: Option<Period>,

@@ -1,6 +1,9 @@
 //! From the file's form to the form that runs; each kind of step checks itself.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use located::{Diagnostics, Place, Source};
 
@@ -37,6 +40,11 @@ impl Lower<'_> {
         hint: impl Into<String>,
     ) {
         self.wrong.push(code.at(self.source, place, message).hint(hint));
+    }
+
+    /// Where files that a scenario names are looked for: beside it.
+    pub(crate) fn folder(&self) -> PathBuf {
+        Path::new(self.source.name()).parent().map_or_else(PathBuf::new, Path::to_path_buf)
     }
 
     /// The period, or the default; more than `most` is refused.

@@ -5,14 +5,14 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{MapAccess, Visitor},
 };
 use serde_json::Value as Json;
 
 use super::{Halt, Outcome};
 use crate::{
-    expect::{JsonPathText, Mismatch, compile_regex, cut},
-    text::{Entries, RenderError, Scope, Text},
+    expect::{CaptureMap, JsonPathText, Material, Mismatch, Query, Stuck, Value, cut},
+    text::{Entries, RenderError, Scope},
 };
 
 const SHOWN_BYTES_MAX: usize = 500; // of the text in which nothing was found
@@ -21,23 +21,8 @@ const SHOWN_BYTES_MAX: usize = 500; // of the text in which nothing was found
 #[derive(Clone, Debug)]
 pub(crate) enum CaptureRule {
     Path(JsonPathText),
-    Header(String),
-    /// The first group of the first match, or the whole match.
-    Regex(Text),
-    Status,
+    Map(CaptureMap),
 }
-
-/// What a step has to capture from.
-#[derive(Default)]
-pub(crate) struct Material<'a> {
-    pub(crate) json: Option<&'a Json>,
-    pub(crate) text: &'a str,
-    pub(crate) status: Option<i64>,
-    pub(crate) header: Option<HeaderOf<'a>>,
-}
-
-/// Looks a header up by its name.
-type HeaderOf<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// Adds what the rules find to the outcome. What is missing is a mismatch: a later step must not run on nothing.
 pub(crate) fn capture(
@@ -47,68 +32,69 @@ pub(crate) fn capture(
     outcome: &mut Outcome,
 ) -> Result<(), Halt> {
     for (name, rule) in rules.iter() {
-        match rule.find(material, scope)? {
-            Some(value) => outcome.captured.push((name.value.clone(), value)),
-            None => {
-                let got = match material.text {
-                    "" => "nothing".to_owned(),
-                    text => format!("nothing there in {}", cut(text.to_owned(), SHOWN_BYTES_MAX)),
-                };
-                outcome.mismatches.push(Mismatch::new(format!("capture `{}`", name.value), rule.words(), got));
+        let (expected, observed) = match rule.find(material, scope) {
+            Ok(Some(value)) => {
+                let value = value.into_json();
+                if rule.is_redacted() {
+                    outcome.secrets.push(value.clone());
+                }
+                outcome.captured.push((name.value.clone(), value));
+                continue;
             }
-        }
+            Ok(None) => (rule.words(), nothing_in(material)),
+            Err(Stuck::Refused { expected, observed }) => (expected, observed),
+            Err(Stuck::Template(error)) => return Err(error.into()),
+        };
+        outcome.mismatches.push(Mismatch::new(format!("capture `{}`", name.value), expected, observed));
     }
     Ok(())
 }
 
+fn nothing_in(material: &Material<'_>) -> String {
+    match material.as_text() {
+        "" => "nothing".to_owned(),
+        text => format!("nothing there in {}", cut(text.to_owned(), SHOWN_BYTES_MAX)),
+    }
+}
+
 impl CaptureRule {
-    fn find(&self, material: &Material<'_>, scope: &Scope) -> Result<Option<Json>, RenderError> {
-        Ok(match self {
-            Self::Path(path) => match material.json {
-                Some(json) => path.find(json, scope)?,
-                None => None,
-            },
-            Self::Header(name) => material.header.and_then(|header| header(name)).map(Json::String),
-            Self::Regex(pattern) => {
-                let written = scope.text(pattern)?;
-                let regex = compile_regex(&written).map_err(|message| RenderError { place: pattern.place, message })?;
-                let found = regex.captures(material.text);
-                found.and_then(|groups| groups.get(1).or_else(|| groups.get(0))).map(|group| group.as_str().into())
+    fn find(&self, material: &Material<'_>, scope: &Scope) -> Result<Option<Value>, Stuck> {
+        match self {
+            // What is no JSON has nothing at a path.
+            Self::Path(path) => {
+                let found = material.as_json().ok().map(|json| path.find(json, scope)).transpose();
+                let found: Result<_, RenderError> = found;
+                Ok(found?.flatten().map(Value::Json))
             }
-            Self::Status => material.status.map(Json::from),
-        })
+            Self::Map(map) => map.source.find(material, scope),
+        }
+    }
+
+    fn is_redacted(&self) -> bool {
+        match self {
+            Self::Path(_) => false,
+            Self::Map(map) => map.redact,
+        }
+    }
+
+    /// Whether there must be a response to capture from.
+    pub(crate) fn needs_response(&self) -> bool {
+        match self {
+            Self::Path(_) => false,
+            Self::Map(map) => map.source.query.needs_response(),
+        }
     }
 
     fn words(&self) -> String {
         match self {
             Self::Path(path) => format!("something at `{}`", path.written()),
-            Self::Header(name) => format!("a header `{name}`"),
-            Self::Regex(pattern) => format!("a match of `{}`", pattern.value),
-            Self::Status => "a status".to_owned(),
+            Self::Map(map) => match &map.source.query {
+                Query::Header(name) => format!("a header `{}`", name.value),
+                Query::Regex(pattern) => format!("a match of `{}`", pattern.written()),
+                other => format!("something at {}", other.words()),
+            },
         }
     }
-}
-
-/// The only value that makes sense after `status:`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(try_from = "bool")]
-struct True;
-
-impl TryFrom<bool> for True {
-    type Error = &'static str;
-
-    fn try_from(value: bool) -> Result<Self, Self::Error> {
-        if value { Ok(Self) } else { Err("write `status: true`, or leave it out") }
-    }
-}
-
-/// `{header: etag}`, `{regex: "id=(\\d+)"}`, `{status: true}`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum RuleMap {
-    Header(String),
-    Regex(Text),
-    Status(True),
 }
 
 impl<'de> Deserialize<'de> for CaptureRule {
@@ -119,7 +105,7 @@ impl<'de> Deserialize<'de> for CaptureRule {
             type Value = CaptureRule;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSONPath, or one of {header: name}, {regex: pattern}, {status: true}")
+                f.write_str("a JSONPath, or a query such as {header: name}, {regex: pattern}, {status: true}")
             }
 
             fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<CaptureRule, E> {
@@ -127,11 +113,7 @@ impl<'de> Deserialize<'de> for CaptureRule {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CaptureRule, A::Error> {
-                Ok(match RuleMap::deserialize(MapAccessDeserializer::new(map))? {
-                    RuleMap::Header(name) => CaptureRule::Header(name),
-                    RuleMap::Regex(pattern) => CaptureRule::Regex(pattern),
-                    RuleMap::Status(True) => CaptureRule::Status,
-                })
+                CaptureMap::read(map).map(CaptureRule::Map)
             }
         }
         deserializer.deserialize_any(PathOrMap)
@@ -144,7 +126,8 @@ impl JsonSchema for CaptureRule {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let map = RuleMap::json_schema(generator);
+        let map = CaptureMap::json_schema(generator);
+        let map: Json = map.into();
         json_schema!({ "anyOf": [{ "type": "string" }, map] })
     }
 }

@@ -3,12 +3,14 @@
 
 pub(crate) mod act;
 pub(crate) mod capture;
+mod document;
 pub(crate) mod exec;
 pub(crate) mod fault;
 pub(crate) mod http;
 pub(crate) mod judge;
 mod kind;
 pub(crate) mod lifecycle;
+pub(crate) mod secrets;
 pub(crate) mod stage;
 pub(crate) mod twin;
 pub(crate) mod wait;
@@ -71,6 +73,8 @@ pub(crate) struct Outcome {
     /// What was done and what came back, bounded.
     pub(crate) evidence: Json,
     pub(crate) captured: Vec<(String, Json)>,
+    /// Values that no record may hold, of this step or of a later one.
+    pub(crate) secrets: Vec<Json>,
     pub(crate) judgement: Option<judges::Verdict>,
     /// Why nobody could judge.
     pub(crate) unjudged: Option<String>,

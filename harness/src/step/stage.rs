@@ -7,7 +7,11 @@ use reqwest::Url;
 use crate::{
     arrange::World,
     expect::Mismatch,
-    step::Halt,
+    step::{
+        Halt,
+        http::{Clients, CookieJar},
+        secrets::Secrets,
+    },
     subject::{LaunchError, LaunchRequest, Launcher, Leaks, ReadyCheck, Running, Signal, tail, wait_ready},
     text::Scope,
 };
@@ -15,12 +19,37 @@ use crate::{
 /// The state of one trial while its steps run.
 pub(crate) struct Stage<'a> {
     pub(crate) scope: Scope,
+    pub(crate) cookies: CookieJar,
+    /// Captured values that no record may hold.
+    pub(crate) secrets: Secrets,
     pub(crate) subject: SubjectSlot<'a>,
     pub(crate) world: &'a World,
     pub(crate) actor: Actor<'a>,
     pub(crate) room: &'a Room,
     /// Names the trial in prompts and records.
     pub(crate) scenario: &'a str,
+    /// Beside the subject, what requests may go to: `http://127.0.0.1:9000`.
+    pub(crate) allowed_origins: &'a [String],
+}
+
+/// Where the requests of a trial may go.
+#[derive(Clone)]
+pub(crate) struct Origins<'a> {
+    subject: Option<url::Origin>,
+    listed: &'a [String],
+}
+
+impl Origins<'_> {
+    pub(crate) fn allow(&self, url: &Url) -> bool {
+        let origin = url.origin();
+        self.subject.as_ref() == Some(&origin) || self.listed.contains(&origin.ascii_serialization())
+    }
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) fn origins(&self) -> Origins<'a> {
+        Origins { subject: self.subject.base_url().map(Url::origin), listed: self.allowed_origins }
+    }
 }
 
 /// The folders of one trial.
@@ -37,7 +66,9 @@ pub(crate) struct Room {
 #[derive(Clone, Copy)]
 pub(crate) struct Actor<'a> {
     pub(crate) patience: Patience,
+    /// For plain requests to a subject.
     pub(crate) http: &'a reqwest::Client,
+    pub(crate) clients: &'a Clients,
     pub(crate) launcher: &'a dyn Launcher,
     pub(crate) ask: Option<&'a dyn judges::Ask>,
 }

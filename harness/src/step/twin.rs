@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Captures, Halt, Kind, Outcome, Stage, Step,
-    capture::{CaptureRule, Material, capture},
+    capture::{CaptureRule, capture},
+    document::{Around, check_document, check_document_rules},
 };
 use crate::{
-    expect::{JsonPathText, Mismatch, same, shown},
+    expect::{JsonPathText, Material, Mismatch, same, shown},
     scenario::{Expect, LintCode, Lower},
     text::{Entries, Node, Period, Placed, RenderError, Scope, Text},
 };
@@ -26,7 +27,7 @@ pub(super) const KIND: Kind = Kind {
     name: "twin",
     needs: &[],
     takes: &["calls"],
-    expects: &["count", "jsonpath", "state"],
+    expects: &["count", "jsonpath", "checks", "state"],
     captures: Captures::Values,
     lower: |parts, lower| Some(self::lower(parts.file.twin?, parts.file.calls, parts.expect, parts.captures, lower)),
 };
@@ -65,6 +66,7 @@ pub(crate) fn lower(
 ) -> Box<dyn Step> {
     let CallsFile { operation, matching, within } = calls.unwrap_or_default();
     check_names(&twin, operation.as_ref(), lower);
+    check_document_rules(&expect, &captures, Around::Nothing, lower);
     let within = lower.period(within.as_ref(), Duration::ZERO, WITHIN_MAX);
     let mut paths = Vec::new();
     for (path, node) in matching.0 {
@@ -140,9 +142,8 @@ impl TwinLook {
             let of_all = if wanted.is_empty() { String::new() } else { format!(" (of {all} without the condition)") };
             found.push(Mismatch::new(self.words(&wanted), words, format!("{count}{of_all}")));
         }
-        for check in &self.expect.jsonpath {
-            found.extend(check.check(&calls, scope)?);
-        }
+        let material = Material::json(&calls);
+        found.extend(check_document(&self.expect, &material, scope)?);
         if !self.expect.state.is_empty() {
             let state = stage.world.state(&self.twin).map_err(Halt::Infra)?;
             for check in &self.expect.state {
@@ -150,7 +151,8 @@ impl TwinLook {
             }
         }
         let mut outcome = Outcome { mismatches: found, ..Outcome::default() };
-        capture(&self.captures, &Material { json: Some(&calls), ..Material::default() }, scope, &mut outcome)?;
+        capture(&self.captures, &material, scope, &mut outcome)?;
+        drop(material);
         outcome.evidence = evidence(&self.twin, count, calls);
         Ok(outcome)
     }

@@ -43,6 +43,8 @@ pub struct SubjectConfig {
     /// Where scenarios are by default, relative to the tree.
     pub scenarios: Vec<String>,
     pub(crate) env_allow: Vec<String>,
+    /// Beside the subject, what requests of scenarios may go to: `http://127.0.0.1:9000`.
+    pub(crate) origins: Vec<String>,
     pub(crate) source: Source,
 }
 
@@ -123,6 +125,7 @@ impl SubjectConfig {
             twins: file.twins,
             scenarios: file.scenarios.unwrap_or_else(|| vec!["scenarios".to_owned()]),
             env_allow: file.env_allow,
+            origins: file.origins.iter().filter_map(|text| origin(text).ok()).collect(),
             source,
         })
     }
@@ -141,6 +144,7 @@ impl SubjectConfig {
             twins: Entries::default(),
             scenarios: vec!["scenarios".to_owned()],
             env_allow: Vec::new(),
+            origins: Vec::new(),
             source: Source::new(name, ""),
         }
     }
@@ -174,6 +178,15 @@ impl SubjectConfig {
     pub(crate) fn without_build_and_ready(&self) -> Self {
         let ready = ReadyCheck { sign: ReadySign::Nothing, within: Duration::ZERO };
         Self { build: None, ready, reuse: false, reset: None, ..self.clone() }
+    }
+
+    /// Lets requests go to one more origin: `https://pay.example`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn allow_origin(&mut self, text: &str) -> Result<(), String> {
+        self.origins.push(origin(text)?);
+        Ok(())
     }
 
     /// The twins that every trial is given.
@@ -227,6 +240,9 @@ struct File {
     /// Names of the host's environment that are passed through.
     #[serde(default)]
     env_allow: Vec<String>,
+    /// Beside the subject, what `http` steps may address and be redirected to: `https://pay.example`. Default: nothing.
+    #[serde(default)]
+    origins: Vec<Text>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -280,8 +296,23 @@ struct ReadyFile {
     within: Option<Placed<Period>>,
 }
 
+/// The scheme, host and port of a URL that has nothing else.
+fn origin(text: &str) -> Result<String, String> {
+    let refused =
+        || format!("`{text}` is no origin; write a scheme, a host and, if need be, a port: https://pay.example");
+    let url: url::Url = text.parse().map_err(|_| refused())?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if is_bare && ["http", "https"].contains(&url.scheme()) {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err(refused())
+    }
+}
+
 impl File {
     fn check(&self, source: &Source, wrong: &mut Diagnostics) {
+        let origins = self.origins.iter().filter_map(|text| origin(text).err().map(|message| (text.place, message)));
+        wrong.extend(origins.map(|(place, message)| source.diagnostic(place, message)));
         let names = ["port", "ports", "data_dir", "twins", "uid", "trial"];
         let known: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut found = Vec::new();

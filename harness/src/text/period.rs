@@ -1,4 +1,4 @@
-//! A length of time as people write it: `200ms`, `5s`, `2m`, `1h`.
+//! A length of time as people write it: `200ms`, `5s`, `2m`, `1h`, `30d`.
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
@@ -12,7 +12,8 @@ impl FromStr for Period {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refused = || format!("`{text}` is no length of time; write a whole number and ms, s, m or h, like 200ms");
+        let refused =
+            || format!("`{text}` is no length of time; write a whole number and ms, s, m, h or d, like 200ms");
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let number: u64 = text[..digits].parse().map_err(|_| refused())?;
         let unit_ms = match text[digits..].trim() {
@@ -20,6 +21,7 @@ impl FromStr for Period {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => return Err(refused()),
         };
         number.checked_mul(unit_ms).map(Duration::from_millis).map(Self).ok_or_else(refused)
@@ -52,7 +54,7 @@ impl JsonSchema for Period {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h)$", "examples": ["200ms", "5s", "2m"] })
+        json_schema!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h|d)$", "examples": ["200ms", "5s", "2m"] })
     }
 }
 
@@ -66,6 +68,7 @@ mod tests {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
         }
         assert_eq!("1h".parse::<Period>().unwrap().to_string(), "60m");
+        assert_eq!("1d".parse::<Period>().unwrap(), "24h".parse().unwrap());
     }
 
     #[test]

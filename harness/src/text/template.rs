@@ -42,6 +42,11 @@ impl Scope {
         self.set(name, Serde(value));
     }
 
+    /// What a name stands for, where it is defined and can be data.
+    pub(crate) fn get(&self, name: &str) -> Option<Json> {
+        self.names.get(name).and_then(|value| serde_json::to_value(value).ok())
+    }
+
     pub(crate) fn text(&self, text: &Text) -> Result<String, RenderError> {
         self.fill(&text.value, text.place)
     }

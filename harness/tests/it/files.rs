@@ -40,7 +40,7 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once() {
        |
      6 |   - http: { get: orders }
        |                  ^^^^^^
-      hint: start it with `/`
+      hint: start it with `/`; an absolute URL starts with `http://` or `https://`
 
     b.yaml:5:25: the twin `stripe` has no operation `payment_intents.confirmm` [unknown-operation]
        |
@@ -52,7 +52,7 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once() {
        |
      6 |     expect: { count: 1, status: 200 }
        |                                 ^^^
-      hint: it has count, jsonpath, state
+      hint: it has count, jsonpath, checks, state
 
     c.yaml:5:5: unknown field `expects`, expected one of name, http, exec, twin, calls, fault, rule, act, do, restart, stop, start, wait, judge, expect, capture, retry
        |
@@ -71,7 +71,7 @@ fn every_code_has_a_file_that_shows_it() {
         ("bad-limit", "timeout: 11m\nsteps: []"),
         ("bad-limit", "steps: [{ judge: { criterion: a, evidence: { a: b }, votes: 2 } }]"),
         ("bad-limit", "steps: [{ http: { get: / }, retry: { until_pass_within: 2m } }]"),
-        ("bad-path", "steps: [{ http: { get: 'http://a/' } }]"),
+        ("bad-path", "steps: [{ http: { get: 'ftp://a/' } }]"),
         ("bad-path", "steps: [{ exec: { argv: [ls], cwd: ../.. } }]"),
         ("bad-path", "steps: [{ twin: stripe, calls: { where: { 'a[': 1 } } }]"),
         ("no-assertion", "steps: [{ http: { get: / } }]"),

@@ -19,11 +19,11 @@ use self::{
 };
 use super::{
     Captures, Halt, Kind, Outcome, Stage, Step,
-    capture::{CaptureRule, Material, capture},
-    http::{check_json, check_latency},
+    capture::{CaptureRule, capture},
+    document::{Around, check_document, check_document_rules, check_latency},
 };
 use crate::{
-    expect::{Mismatch, cut},
+    expect::{Material, Mismatch, cut},
     record::EVIDENCE_BODY_BYTES_MAX,
     scenario::{Expect, LintCode, Lower},
     subject::{ExecOutput, ExecRequest, Exit, LaunchError, Terminal, TerminalOutput, TreeAccess},
@@ -38,7 +38,19 @@ pub(super) const KIND: Kind = Kind {
     name: "exec",
     needs: &[],
     takes: &[],
-    expects: &["exit", "stdout", "stderr", "screen", "files", "json", "json_exact", "jsonpath", "max_latency"],
+    expects: &[
+        "exit",
+        "stdout",
+        "stderr",
+        "screen",
+        "files",
+        "json",
+        "json_exact",
+        "jsonpath",
+        "json_schema",
+        "checks",
+        "max_latency",
+    ],
     captures: Captures::Values,
     lower: |parts, lower| Some(self::lower(parts.file.exec?, parts.expect, parts.captures, lower)),
 };
@@ -91,6 +103,7 @@ pub(crate) fn lower(
     if let Some(cwd) = file.cwd.as_ref().filter(|cwd| !stays_inside(cwd)) {
         lower.refuse(LintCode::BadPath, cwd.place, "the folder must be inside the subject's tree");
     }
+    check_document_rules(&expect, &captures, Around::Nothing, lower);
     let ExecFile { argv, stdin, pty, turns, env, cwd, .. } = file.value;
     let terminal = terminal::lower(pty, turns, lower);
     if terminal.is_none() && expect.screen.is_some() {
@@ -205,11 +218,10 @@ impl Exec {
                 found.extend(predicates.check_text(name, text, scope)?);
             }
         }
-        let parsed: Result<Json, _> = serde_json::from_slice(&output.stdout);
-        found.extend(check_json(&self.expect, parsed.as_ref().map_err(ToString::to_string), &stdout, scope)?);
+        let material = Material::bytes(&output.stdout);
+        found.extend(check_document(&self.expect, &material, scope)?);
         found.extend(check_latency(&self.expect, output.duration));
         found.extend(self.check_files(stage)?);
-        let material = Material { json: parsed.as_ref().ok(), text: &stdout, ..Material::default() };
         capture(&self.captures, &material, scope, &mut outcome)?;
         Ok(outcome)
     }
