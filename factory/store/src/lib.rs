@@ -60,6 +60,8 @@ pub struct Store {
     blobs: Blobs,
     feed: Arc<follow::Feed>,
     data_home: PathBuf,
+    /// Of the file in `audit/` that vouches for this database.
+    anchor_name: String,
     /// Dropped after the pool: the last user of a private cluster stops its server.
     cluster: Option<Arc<Cluster>>,
 }
@@ -86,7 +88,8 @@ impl Store {
             .map_err(OpenError::Connect)?;
         let blobs = Blobs::new(pool.clone(), data_home.join("packs"));
         let feed = Arc::new(follow::Feed::start(&pool));
-        Ok(Self { pool, blobs, feed, data_home, cluster })
+        let anchor_name = audit::anchor_name(&access, cluster.is_some());
+        Ok(Self { pool, blobs, feed, data_home, anchor_name, cluster })
     }
 
     /// Bytes by their digest.

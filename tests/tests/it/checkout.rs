@@ -45,7 +45,9 @@ fn the_shipped_spec_is_satisfied_in_two_iterations() {
     run.leaves_the_users_tree_alone();
     run.tells_an_agent_nothing_of_a_holdout();
     run.keeps_the_whole_truth_for_people();
-    assert_eq!(run.place.verified()["first_bad"], serde_json::Value::Null);
+    let audit = run.place.verified();
+    assert_eq!(audit["first_bad"], serde_json::Value::Null);
+    assert_eq!(audit["anchored_events"], audit["events"], "the end of a run is anchored");
     run.place.assert_nothing_runs();
 }
 

@@ -14,10 +14,11 @@ use std::{
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use jiff::Timestamp;
+use model::{event::StreamId, hash::Digest, id::RunId};
 use serde::{Deserialize, Serialize};
 
-use super::{AuditReport, StreamHead, heads};
-use crate::{Error, Store, record::now};
+use super::{AuditReport, Scope, StreamHead, heads};
+use crate::{Access, Error, Store, record::now};
 
 const DOMAIN: &[u8] = b"factory.anchor.1\n";
 
@@ -57,6 +58,18 @@ pub enum AnchorError {
     Store(#[from] Error),
 }
 
+/// The anchor's file for a database: its place is part of the name, so that no database answers for another one.
+pub(crate) fn anchor_name(access: &Access, is_private: bool) -> String {
+    if is_private {
+        return "anchor.json".to_owned();
+    }
+    let options = &access.owner;
+    let host =
+        options.get_socket().map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
+    let place = format!("{host}:{}/{}", options.get_port(), options.get_database().unwrap_or_default());
+    format!("anchor-{}.json", Digest::of(place.as_bytes()).short())
+}
+
 impl From<sqlx::Error> for AnchorError {
     fn from(source: sqlx::Error) -> Self {
         Self::Store(source.into())
@@ -64,22 +77,46 @@ impl From<sqlx::Error> for AnchorError {
 }
 
 impl Store {
-    /// Where the anchor lies if nobody says otherwise.
+    /// Where the anchor lies if nobody says otherwise: each database that this home works with has its own.
     pub fn anchor_path(&self) -> PathBuf {
-        self.data_home.join("audit/anchor.json")
+        self.data_home.join("audit").join(&self.anchor_name)
     }
 
     /// Checks the log against the anchor at `path`, if there is one, and then signs the heads as they are now.
     ///
     /// Never replaces an anchor that the log contradicts: it is the evidence.
     pub async fn anchor(&self, path: &Path) -> Result<Anchored, AnchorError> {
+        let _alone = self.lock_anchors().await?;
         let report = self.verify(path.exists().then_some(path)).await?;
         if report.first_bad.is_some() {
             return Err(AnchorError::Contradicted(Box::new(report)));
         }
         let mut connection = self.pool.acquire().await?;
         let streams = heads(&mut connection).await?;
-        let anchor = Anchored { anchored_at: now(), events: streams.values().map(|head| head.count).sum(), streams };
+        self.sign(path, streams)
+    }
+
+    /// Recomputes the chains of a run's own streams and holds them against the anchor; where they are good, signs their
+    /// heads beside what is anchored of other streams.
+    ///
+    /// Costs what the run is long, not what the log is: for the end of every run. [`Store::verify`] checks all.
+    pub async fn anchor_run(&self, run: &RunId) -> Result<AuditReport, AnchorError> {
+        let path = self.anchor_path();
+        let _alone = self.lock_anchors().await?;
+        let mut streams = if path.exists() { self.read_anchor(&path)?.streams } else { BTreeMap::new() };
+        let own = [StreamId::run(run), StreamId::sealed(run)];
+        let vouched: BTreeMap<_, _> =
+            own.iter().filter_map(|stream| streams.get_key_value(stream.as_str())).map(owned).collect();
+        let checked = self.check(Scope::Streams(&own), Some(&anchored(vouched))).await?;
+        if checked.report.first_bad.is_none() {
+            streams.extend(checked.heads);
+            self.sign(&path, streams)?;
+        }
+        Ok(checked.report)
+    }
+
+    fn sign(&self, path: &Path, streams: BTreeMap<String, StreamHead>) -> Result<Anchored, AnchorError> {
+        let anchor = anchored(streams);
         let key = self.key()?;
         let signed = SignedAnchor {
             public_key: hex::encode(key.verifying_key().as_bytes()),
@@ -88,6 +125,17 @@ impl Store {
         };
         replace(path, &signed).map_err(during("write", path))?;
         Ok(signed.anchor)
+    }
+
+    /// Held while an anchor is read, extended and replaced: two runs may end at once, in two processes.
+    async fn lock_anchors(&self) -> Result<File, AnchorError> {
+        let path = self.data_home.join("audit/lock");
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = open_lock(&path).map_err(during("open", &path))?;
+            file.lock().map_err(during("lock", &path))?;
+            Ok(file)
+        });
+        locked.await.expect("nothing in it panics")
     }
 
     /// Reads an anchor and checks that this data home has signed it.
@@ -114,6 +162,19 @@ impl Store {
             Err(error) => Err(during("read", &path)(error)),
         }
     }
+}
+
+fn anchored(streams: BTreeMap<String, StreamHead>) -> Anchored {
+    Anchored { anchored_at: now(), events: streams.values().map(|head| head.count).sum(), streams }
+}
+
+fn owned((stream, head): (&String, &StreamHead)) -> (String, StreamHead) {
+    (stream.clone(), head.clone())
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder_of(path))?;
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn is_signed_by(signed: &SignedAnchor, trusted: &VerifyingKey) -> bool {

@@ -12,8 +12,9 @@ use std::{
     path::Path,
 };
 
+pub(crate) use anchor::anchor_name;
 pub use anchor::{AnchorError, Anchored};
-use model::hash::Digest;
+use model::{event::StreamId, hash::Digest};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection};
 
@@ -83,38 +84,51 @@ impl Finding {
     }
 }
 
+/// What of the log is checked.
+enum Scope<'a> {
+    All,
+    Streams(&'a [StreamId]),
+}
+
+struct Checked {
+    report: AuditReport,
+    /// Of what was checked, in the same snapshot.
+    heads: BTreeMap<String, StreamHead>,
+}
+
 impl Store {
     /// Recomputes every chain from its first event and, where `anchor` names a file, holds all against it. Works on
     /// one snapshot, so that appends go on meanwhile. The result is kept for [`Store::audit_state`].
     pub async fn verify(&self, anchor: Option<&Path>) -> Result<AuditReport, AnchorError> {
         let anchored = anchor.map(|path| self.read_anchor(path)).transpose()?;
-        let report = self.check(anchored.as_ref()).await?;
+        let report = self.check(Scope::All, anchored.as_ref()).await?.report;
         self.keep(&report).await?;
         Ok(report)
     }
 
-    async fn check(&self, anchored: Option<&Anchored>) -> Result<AuditReport, Error> {
+    async fn check(&self, scope: Scope<'_>, anchored: Option<&Anchored>) -> Result<Checked, Error> {
         let mut connection = self.pool.acquire().await?;
         let mut snapshot = connection.begin().await?;
         sqlx::query("set transaction isolation level repeatable read, read only").execute(&mut *snapshot).await?;
-        let heads = heads(&mut snapshot).await?;
+        let mut heads = heads(&mut snapshot).await?;
         let mut walk = Walk::default();
-        let mut after = (String::new(), 0);
-        loop {
-            let page = page(&mut snapshot, &after).await?;
-            let Some(last) = page.last() else { break };
-            after = (last.stream.clone(), last.seq);
-            for record in &page {
-                walk.step(record, anchored);
+        match scope {
+            Scope::All => walk.all(&mut snapshot, anchored).await?,
+            Scope::Streams(streams) => {
+                heads.retain(|stream, _| streams.iter().any(|known| known.as_str() == stream));
+                for stream in streams {
+                    walk.one(&mut snapshot, stream, anchored).await?;
+                }
             }
         }
         walk.close(&heads, anchored);
-        Ok(AuditReport {
+        let report = AuditReport {
             streams: heads.len() as u64,
             events: walk.events,
             anchored_events: anchored.map(|anchored| anchored.events),
             first_bad: walk.first_bad,
-        })
+        };
+        Ok(Checked { report, heads })
     }
 
     /// One digest over the heads of all streams: every event changes it. `None` where nothing is stored.
@@ -174,7 +188,20 @@ async fn page(connection: &mut PgConnection, after: &(String, u64)) -> sqlx::Res
     .await
 }
 
-/// The pass over all events, in the order of stream and sequence.
+async fn stream_page(connection: &mut PgConnection, stream: &StreamId, after: u64) -> sqlx::Result<Vec<Record>> {
+    sqlx::query_as(concat!(
+        "select ",
+        record_columns!(),
+        " from evt_events where stream = $1 and seq > $2 order by seq limit $3"
+    ))
+    .bind(stream.as_str())
+    .bind(signed(after))
+    .bind(EVENTS_PER_PAGE)
+    .fetch_all(connection)
+    .await
+}
+
+/// The pass over events, in the order of stream and sequence.
 #[derive(Default)]
 struct Walk {
     events: u64,
@@ -184,6 +211,31 @@ struct Walk {
 }
 
 impl Walk {
+    async fn all(&mut self, snapshot: &mut PgConnection, anchored: Option<&Anchored>) -> sqlx::Result<()> {
+        let mut after = (String::new(), 0);
+        loop {
+            let page = page(snapshot, &after).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = (last.stream.clone(), last.seq);
+            page.iter().for_each(|record| self.step(record, anchored));
+        }
+    }
+
+    async fn one(
+        &mut self,
+        snapshot: &mut PgConnection,
+        stream: &StreamId,
+        anchored: Option<&Anchored>,
+    ) -> sqlx::Result<()> {
+        let mut after = 0;
+        loop {
+            let page = stream_page(snapshot, stream, after).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.seq;
+            page.iter().for_each(|record| self.step(record, anchored));
+        }
+    }
+
     fn step(&mut self, record: &Record, anchored: Option<&Anchored>) {
         self.events += 1;
         let end = self.ends.entry(record.stream.clone()).or_insert((0, Digest::ZERO));

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use model::event::StreamId;
+use model::{event::StreamId, id::RunId};
 use sqlx::FromRow as _;
 use store::{AnchorError, Bad, Expected, Finding};
 
-use crate::support::{Db, note, stream};
+use crate::support::{Db, new_run, note, stream};
 
 /// Two streams of five events each, and an anchor over them.
 struct Scene {
@@ -241,4 +241,75 @@ async fn the_key_is_private() {
     let key = scene.db.data_home.path().join("audit/key");
     assert_eq!(key.metadata().unwrap().mode() & 0o777, 0o600);
     scene.db.end().await;
+}
+
+/// Three events of a run, and one of its sealed stream.
+async fn run_in(db: &Db) -> RunId {
+    let run = new_run();
+    let drafts: Vec<_> = (1..=3).map(|n| note(format!("step {n}"))).collect();
+    db.append(&StreamId::run(&run), Expected::default(), &drafts).await.unwrap();
+    db.append(&StreamId::sealed(&run), Expected::default(), &[note("sealed")]).await.unwrap();
+    run
+}
+
+#[tokio::test]
+async fn the_end_of_a_run_is_checked_and_anchored_beside_what_is_anchored_already() {
+    let scene = Scene::new().await;
+    let run = run_in(&scene.db).await;
+    let report = scene.db.anchor_run(&run).await.unwrap();
+    assert_eq!((report.streams, report.events, report.first_bad), (2, 4, None));
+    let whole = scene.db.verify(Some(&scene.anchor)).await.unwrap();
+    assert_eq!((whole.events, whole.anchored_events, whole.first_bad), (14, Some(14), None));
+    scene.db.end().await;
+}
+
+/// What others did to other streams is no business of a run's end, and stays for [`store::Store::verify`] to find.
+#[tokio::test]
+async fn the_end_of_a_run_neither_reads_nor_hides_what_is_wrong_elsewhere() {
+    let scene = Scene::new().await;
+    for statement in CUT_WITH_HEAD {
+        scene.tamper(statement).await;
+    }
+    let run = run_in(&scene.db).await;
+    assert_eq!(scene.db.anchor_run(&run).await.unwrap().first_bad, None);
+    scene.found(4, Finding::AnchorAhead).await;
+    scene.db.end().await;
+}
+
+#[tokio::test]
+async fn a_run_that_the_anchor_contradicts_is_not_anchored_again() {
+    for statement in [
+        "update evt_events set actor_name = 'other' where stream = $v and seq = 2",
+        "delete from evt_events where stream = $v; delete from evt_stream_heads where stream = $v",
+    ] {
+        let scene = Scene::new().await;
+        let run = run_in(&scene.db).await;
+        scene.db.anchor_run(&run).await.unwrap();
+        let before = std::fs::read(&scene.anchor).unwrap();
+        for part in statement.split("; ") {
+            scene.db.tamper(&part.replace("$v", &format!("'{run}'"))).await;
+        }
+        assert!(scene.db.anchor_run(&run).await.unwrap().first_bad.is_some(), "{statement}");
+        assert_eq!(std::fs::read(&scene.anchor).unwrap(), before, "{statement}");
+        scene.db.end().await;
+    }
+}
+
+#[tokio::test]
+async fn runs_that_end_at_once_are_all_anchored() {
+    let db = Db::new().await;
+    let mut runs = Vec::new();
+    for _ in 0..8 {
+        runs.push(run_in(&db).await);
+    }
+    let others = [db.another_process().await, db.another_process().await];
+    let ends = runs.iter().zip(others.iter().cycle()).map(|(run, store)| store.anchor_run(run));
+    for end in futures::future::join_all(ends).await {
+        assert_eq!(end.unwrap().first_bad, None);
+    }
+    assert_eq!(db.verify(Some(&db.anchor_path())).await.unwrap().anchored_events, Some(32));
+    for other in others {
+        other.close().await;
+    }
+    db.end().await;
 }

@@ -104,6 +104,7 @@ async fn a_run_of_another_process_is_followed_live_and_every_part_of_it_can_be_o
     for part in ["A small service; I write it", "write_file", "compiled", "The service stands."] {
         assert!(transcript.contains(part), "no `{part}` in the transcript:\n{transcript}");
     }
+    place.verified();
     let audit = page(&mut browser, &format!("{}/audit", up.url), "audit").await?;
     assert!(audit.contains("Every chain was recomputed") && audit.contains("b3:"), "{audit}");
     let specs = page(&mut browser, &up.url, "specs").await?;
