@@ -28,7 +28,7 @@ struct Inner {
     sealed: Writer,
     state: State,
     /// The run's own stream so far: what performers resume from.
-    events: Vec<Arc<Event>>,
+    events: Vec<Event>,
 }
 
 impl Journal {
@@ -37,7 +37,6 @@ impl Journal {
         let run = lease.run.clone();
         let events = store.all_events(&StreamId::run(&run)).await?;
         let state = State::replay(events.iter().map(|event| &event.body)).ok_or_else(|| Error::NotARun(run.clone()))?;
-        let events = events.into_iter().map(Arc::new).collect();
         let own = store.writer(lease).await?;
         let sealed = store.sealed_writer(lease).await?;
         Ok(Self { run, inner: Arc::new(Mutex::new(Inner { own, sealed, state, events })) })
@@ -66,7 +65,7 @@ impl Journal {
         let drafts: Vec<Draft> = settled.iter().cloned().map(draft).collect();
         let stored = inner.own.append(&drafts).await?;
         inner.state = next;
-        inner.events.extend(stored.into_iter().map(Arc::new));
+        inner.events.extend(stored);
         Ok(())
     }
 
@@ -81,9 +80,20 @@ impl Journal {
         self.inner.lock().await.state.clone()
     }
 
-    /// Every event of the run's own stream so far.
-    pub(crate) async fn events(&self) -> Vec<Arc<Event>> {
-        self.inner.lock().await.events.clone()
+    /// What `look` finds in the run's own stream so far, in place: a stream holds megabytes. Nothing is appended
+    /// meanwhile, so it must be short.
+    pub(crate) async fn look<T>(&self, look: impl FnOnce(&[Event]) -> T) -> T {
+        look(&self.inner.lock().await.events)
+    }
+
+    /// The last thing that `pick` takes.
+    pub(crate) async fn last<T>(&self, pick: impl FnMut(&Body) -> Option<T>) -> Option<T> {
+        self.look(|events| bodies(events).rev().find_map(pick)).await
+    }
+
+    /// All that `pick` takes, in order.
+    pub(crate) async fn all<T>(&self, pick: impl FnMut(&Body) -> Option<T>) -> Vec<T> {
+        self.look(|events| bodies(events).filter_map(pick).collect()).await
     }
 
     /// The sealed stream so far.
@@ -93,11 +103,13 @@ impl Journal {
 
     /// Hash of the event that scheduled `action`: the same however often the action is performed.
     pub(crate) async fn head_when_scheduled(&self, action: &ActionId) -> Digest {
-        let inner = self.inner.lock().await;
-        let scheduled =
-            |event: &&Arc<Event>| matches!(&event.body, Body::ActionScheduled(known) if known.id == *action);
-        inner.events.iter().find(scheduled).map_or(Digest::ZERO, |event| event.hash)
+        let scheduled = |event: &&Event| matches!(&event.body, Body::ActionScheduled(known) if known.id == *action);
+        self.look(|events| events.iter().find(scheduled).map_or(Digest::ZERO, |event| event.hash)).await
     }
+}
+
+pub(crate) fn bodies(events: &[Event]) -> impl DoubleEndedIterator<Item = &Body> {
+    events.iter().map(|event| &event.body)
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use model::{
     budget::{Budget, Spend},
     event::{
-        Body,
+        Body, Event,
         agent::{CommandPrinted, EndReason, SessionEnded, ToolReturned},
         run::FailureClass,
     },
@@ -27,7 +27,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Done, Failure, Job, workspace::Workspace};
-use crate::{leak::LeakScanner, model_hub, runner::SandboxRunner, seed::AgentSetting, task};
+use crate::{journal::bodies, leak::LeakScanner, model_hub, runner::SandboxRunner, seed::AgentSetting, task};
 
 /// An outside agent without a wall-time budget ends after this.
 const COMMAND_TIME_DEFAULT: Duration = Duration::from_secs(60 * 60);
@@ -80,12 +80,12 @@ async fn kill(sandbox: Arc<Sandbox>) -> Result<(), Failure> {
 }
 
 async fn task_text(job: &Job, iteration: u32) -> String {
-    let events = job.bodies().await;
-    let feedback = events.iter().rev().find_map(|event| match event {
-        Body::FeedbackComposed(feedback) => Some(&feedback.text),
+    let feedback = |body: &Body| match body {
+        Body::FeedbackComposed(feedback) => Some(feedback.text.clone()),
         _ => None,
-    });
-    task::text(&job.seed.spec, iteration, feedback.map(String::as_str))
+    };
+    let feedback = job.journal.last(feedback).await;
+    task::text(&job.seed.spec, iteration, feedback.as_deref())
 }
 
 /// What the run has left without this action, so that the builder ends before the run's budget does. A resumed session
@@ -102,10 +102,12 @@ async fn session_works(
     sandbox: &Arc<Sandbox>,
     journal: &AgentJournal<'_>,
 ) -> Result<Worked, Failure> {
-    let events = job.bodies().await;
-    let begun = Session::begun_by(&job.action.id, &events).filter(|_| place.resumed);
-    if let Some(ended) = begun.as_ref().and_then(|session| ended(&events, session)) {
-        return worked(ended);
+    let begun = job.journal.look(|events| Session::begun_by(&job.action.id, bodies(events))).await;
+    let begun = begun.filter(|_| place.resumed);
+    if let Some(session) = &begun
+        && let Some(ended) = job.journal.last(|body| ended(body, session)).await
+    {
+        return worked(&ended);
     }
     let hub = model_hub::open(job).await?.ok_or_else(|| Failure::permanent("the run has no model"))?;
     let session = begun.unwrap_or_else(|| SessionId::from_uuid(Uuid::now_v7()));
@@ -114,17 +116,19 @@ async fn session_works(
     config.budget = budget_left(job).await;
     let runner = Arc::new(SandboxRunner(Arc::clone(sandbox)));
     let environment: Arc<dyn Environment> = place.environment(job, runner)?;
-    let session = Session::resume(config, Arc::clone(&hub.service), environment, task, &events);
+    let service = Arc::clone(&hub.service);
+    let resume = |events: &[Event]| Session::resume(config, service, environment, task, bodies(events));
+    let session = job.journal.look(resume).await;
     let ran = session.run(journal, &Control::default()).await;
     hub.close().await;
     worked(&ran.map_err(Failure::transient)?)
 }
 
-fn ended<'a>(events: &'a [Body], session: &SessionId) -> Option<&'a SessionEnded> {
-    events.iter().find_map(|event| match event {
-        Body::SessionEnded(ended) if ended.session == *session => Some(ended),
+fn ended(body: &Body, session: &SessionId) -> Option<SessionEnded> {
+    match body {
+        Body::SessionEnded(ended) if ended.session == *session => Some(ended.clone()),
         _ => None,
-    })
+    }
 }
 
 /// Which endings the run goes on from: what a turn limit or a refusal left is graded like any other tree.
@@ -149,12 +153,11 @@ async fn command_works(
     sandbox: &Arc<Sandbox>,
     journal: &AgentJournal<'_>,
 ) -> Result<Worked, Failure> {
-    let events = job.bodies().await;
-    let exited = events.into_iter().find_map(|event| match event {
-        Body::CommandExited(exited) if exited.action == job.action.id => Some(exited),
+    let exited = |body: &Body| match body {
+        Body::CommandExited(exited) if exited.action == job.action.id => Some(exited.clone()),
         _ => None,
-    });
-    if let Some(exited) = exited.filter(|_| place.resumed) {
+    };
+    if let Some(exited) = job.journal.last(exited).await.filter(|_| place.resumed) {
         return Ok(Worked { ended: exited.status, spent: Spend::default() });
     }
     let left = budget_left(job).await.wall_time_ms.map_or(COMMAND_TIME_DEFAULT, Duration::from_millis);

@@ -2,7 +2,7 @@
 
 use model::{
     event::{
-        Body,
+        Body, Event,
         grade::{GateEvaluated, TrialFinished},
     },
     hash::Digest,
@@ -12,7 +12,10 @@ use model::{
 use serde_json::json;
 
 use super::{Done, Failure, Job, done};
-use crate::gate::{self, Graded, Planned};
+use crate::{
+    gate::{self, Graded, Planned},
+    journal::bodies,
+};
 
 pub(super) async fn evaluate(job: &Job) -> Result<Done, Failure> {
     let fresh = job.action.input["fresh"] == true;
@@ -88,19 +91,24 @@ pub(super) async fn graded(job: &Job) -> Vec<Graded> {
 
 /// Since the last exported tree; of trials with the same number the last one.
 pub(super) async fn trials_of_last_build(job: &Job) -> Vec<TrialFinished> {
-    let mut trials: Vec<TrialFinished> = Vec::new();
-    for event in job.journal.events().await {
-        match &event.body {
-            Body::TreeExported(_) => trials.clear(),
-            Body::TrialFinished(trial) => {
-                let same = |known: &TrialFinished| {
-                    (known.suite, &known.scenario, known.trial) == (trial.suite, &trial.scenario, trial.trial)
-                };
-                trials.retain(|known| !same(known));
-                trials.push(trial.clone());
+    let last_build = |events: &[Event]| {
+        let mut trials: Vec<&TrialFinished> = Vec::new();
+        for body in bodies(events) {
+            match body {
+                Body::TreeExported(_) => trials.clear(),
+                Body::TrialFinished(trial) => {
+                    trials.retain(|known| number(known) != number(trial));
+                    trials.push(trial);
+                }
+                _ => {}
             }
-            _ => {}
         }
-    }
-    trials
+        // Their records are the largest part of a run, and no gate reads them.
+        trials.into_iter().map(|trial| TrialFinished { record: None, ..trial.clone() }).collect()
+    };
+    job.journal.look(last_build).await
+}
+
+fn number(trial: &TrialFinished) -> (Suite, &str, u32) {
+    (trial.suite, &trial.scenario, trial.trial)
 }

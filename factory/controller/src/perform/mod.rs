@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 use model::{
     budget::Spend,
     event::{
-        Body,
+        Body, Event,
         grade::LeakCaught,
         run::{Action, FailureClass, IncidentOpened},
     },
@@ -24,7 +24,13 @@ use model::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Error, Factory, journal::Journal, layout::RunDir, leak::LeakScanner, seed::Seed};
+use crate::{
+    Error, Factory,
+    journal::{Journal, bodies},
+    layout::RunDir,
+    leak::LeakScanner,
+    seed::Seed,
+};
 
 /// One action to perform.
 pub(crate) struct Job {
@@ -83,11 +89,14 @@ impl Job {
 
     /// The tree that the last build left, however that build ended.
     pub(crate) async fn built_tree(&self) -> Result<Digest, Failure> {
-        let exported = self.bodies().await.into_iter().rev().find_map(|event| match event {
+        let exported = |body: &Body| match body {
             Body::TreeExported(exported) => Some(exported.tree),
             _ => None,
-        });
-        exported.ok_or_else(|| Failure::permanent("nothing was built before this node: the flow must build first"))
+        };
+        self.journal
+            .last(exported)
+            .await
+            .ok_or_else(|| Failure::permanent("nothing was built before this node: the flow must build first"))
     }
 
     /// What a builder starts from: what the last finished build left, or the seed.
@@ -120,27 +129,25 @@ impl Job {
         let incident = IncidentId::from_uuid(Uuid::now_v7());
         self.journal.record(IncidentOpened { incident, code: "holdout_leak".to_owned(), summary }).await
     }
-
-    /// The run's own events so far, in order.
-    pub(crate) async fn bodies(&self) -> Vec<Body> {
-        self.journal.events().await.iter().map(|event| event.body.clone()).collect()
-    }
 }
 
 /// What this action's sessions have cost so far, however it ended.
 pub(crate) async fn spent_by_models(job: &Job) -> Spend {
-    let mut sessions = BTreeSet::new();
-    let mut spent = Spend::default();
-    for event in job.bodies().await {
-        match event {
-            Body::SessionStarted(started) if started.action == job.action.id => {
-                sessions.insert(started.session);
+    let sum = |events: &[Event]| {
+        let mut sessions = BTreeSet::new();
+        let mut spent = Spend::default();
+        for body in bodies(events) {
+            match body {
+                Body::SessionStarted(started) if started.action == job.action.id => {
+                    sessions.insert(&started.session);
+                }
+                Body::TurnReplied(turn) if sessions.contains(&turn.session) => spent += turn.spent,
+                _ => {}
             }
-            Body::TurnReplied(turn) if sessions.contains(&turn.session) => spent += turn.spent,
-            _ => {}
         }
-    }
-    spent
+        spent
+    };
+    job.journal.look(sum).await
 }
 
 /// Performs one action.

@@ -17,11 +17,11 @@ pub(super) async fn publish(job: &Job) -> Result<Done, Failure> {
     let Ok(tree) = job.built_tree().await else {
         return Ok(done(json!({ "branch": null, "budget_ended": budget_ended })));
     };
-    let events = job.bodies().await;
-    let gate = events.iter().rev().find_map(|event| match event {
+    let gate = |body: &Body| match body {
         Body::GateEvaluated(gate) => Some(gate.clone()),
         _ => None,
-    });
+    };
+    let gate = job.journal.last(gate).await;
     let spec = &job.seed.spec;
     let branch = format!("factory/{}/{}", spec.id, job.journal.run());
     let message = message(job, gate.as_ref()).await;
