@@ -180,6 +180,36 @@ impl Workplace {
         fs::read_to_string(pid_file).ok()?.lines().next()?.trim().parse().ok()
     }
 
+    /// Runs SQL as the private cluster's owner, while a factory keeps the cluster up: what an intruder can do.
+    pub fn superuser(&self, sql: &str) {
+        let up = self.up(&["--no-worker"]);
+        let clusters = fs::read_dir(self.home().join("postgres")).expect("a private cluster").flatten();
+        let cluster =
+            clusters.map(|entry| entry.path()).find(|path| path.join("data/postmaster.pid").exists()).expect("it runs");
+        let secret = fs::read_to_string(cluster.join("factory_owner.secret")).expect("the owner's password");
+        let mut psql = Command::new("psql");
+        psql.args(["--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--command", sql, "--dbname", "factory"]);
+        psql.arg("--username").arg("factory_owner").arg("--host").arg(cluster.join("data"));
+        let done = psql.env("PGPASSWORD", secret.trim()).output().expect("psql comes with Postgres");
+        up.signal(Signal::TERM);
+        up.end().expect_status(0);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// `factory up` at a free port, when it listens.
+    pub fn up(&self, arguments: &[&str]) -> Running {
+        let mut running = self.start(&[&["up", "--listen", "127.0.0.1:0"], arguments].concat());
+        running.said_something();
+        running
+    }
+
+    /// What `factory runs` lists.
+    pub fn runs(&self) -> Vec<Value> {
+        let done = self.factory(["runs", "--json"]).output().expect("runs");
+        let text = String::from_utf8(done.stdout).expect("UTF-8");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     /// Panics where a process or a socket of this home is left after some time.
     pub fn assert_nothing_runs(&self) {
         let deadline = Instant::now() + GONE_WITHIN;
@@ -289,6 +319,12 @@ impl Running {
                 Err(_) => self.summary = Some(serde_json::from_str(&line).expect("a line of JSON")),
             }
         }
+    }
+
+    /// Waits for its first line.
+    fn said_something(&mut self) {
+        let line = self.lines.recv_timeout(PATIENCE).expect("a line");
+        self.summary = Some(serde_json::from_str(&line).expect("a line of JSON"));
     }
 
     fn last(&self) -> String {

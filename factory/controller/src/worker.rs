@@ -102,6 +102,20 @@ pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
     }
 }
 
+/// Takes over the run that has waited longest. One whose worker is seen to be dead waits no more for its lease to end;
+/// workers of other machines are given that time.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn claim_next(factory: &Factory) -> Result<Option<Lease>, Error> {
+    for (run, holder) in factory.store.holders().await? {
+        if identity::is_dead(&holder) {
+            factory.store.evict(&run, &holder).await?;
+        }
+    }
+    Ok(factory.store.claim(&factory.worker, LEASE_TTL).await?)
+}
+
 /// How a run ended, if it has.
 pub async fn finished(factory: &Factory, run: &RunId) -> Result<Option<Finished>, Error> {
     let events = factory.store.all_events(&StreamId::run(run)).await?;

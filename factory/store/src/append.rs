@@ -18,7 +18,6 @@ use crate::{
     Error, Store,
     error::{broken_constraint, signed, unsigned},
     projection::{self, Change},
-    queue::{self, Move},
     record::{Place, Record, correlation_id, digest, now, record_columns},
 };
 
@@ -149,7 +148,7 @@ impl Store {
             return self.refused(stream, believed, &keys_of(drafts)).await;
         }
         let batch = Batch::seal(stream, believed, drafts)?;
-        match self.write(&batch, None).await? {
+        match self.write(&batch).await? {
             Outcome::Written => Ok(batch.events),
             Outcome::Replayed(events) => Ok(events),
         }
@@ -164,12 +163,11 @@ impl Store {
         Ok(row.map(|(seq, hash, epoch)| Head { seq: unsigned(seq), hash: digest(&hash), epoch: unsigned(epoch) }))
     }
 
-    /// Writes a batch, and with it a move of the run in the queue.
-    pub(crate) async fn write(&self, batch: &Batch, to: Option<Move<'_>>) -> Result<Outcome, AppendError> {
-        if batch.records.is_empty() && to.is_none() {
+    pub(crate) async fn write(&self, batch: &Batch) -> Result<Outcome, AppendError> {
+        if batch.records.is_empty() {
             return Ok(Outcome::Written);
         }
-        let written = match self.try_write(batch, to).await {
+        let written = match self.try_write(batch).await {
             Err(error) if broken_constraint(&error) == Some("evt_events_idempotency") => false,
             tried => tried?,
         };
@@ -181,20 +179,14 @@ impl Store {
     }
 
     /// False where the head was another.
-    async fn try_write(&self, batch: &Batch, to: Option<Move<'_>>) -> sqlx::Result<bool> {
-        if batch.changes.is_empty() && to.is_none() {
+    async fn try_write(&self, batch: &Batch) -> sqlx::Result<bool> {
+        if batch.changes.is_empty() {
             // One statement is one transaction, and one round trip.
             return insert(&self.pool, batch).await;
         }
         let mut connection = self.pool.acquire().await?;
         let mut transaction = connection.begin().await?;
-        // Claiming locks the queue's row before the head; so does this, or the two could wait for each other.
-        if let Some(to) = to
-            && !queue::apply(&mut transaction, to).await?
-        {
-            return Ok(false);
-        }
-        if !batch.records.is_empty() && !insert(&mut *transaction, batch).await? {
+        if !insert(&mut *transaction, batch).await? {
             return Ok(false);
         }
         projection::apply(&mut transaction, &batch.changes).await?;
@@ -215,10 +207,6 @@ impl Store {
         }
         if !stored.is_empty() {
             return Err(AppendError::Duplicate { keys: stored.into_keys().collect() });
-        }
-        if actual.seq == believed.seq {
-            // Only the queue refused: the lease was given back or the run has ended.
-            return Err(AppendError::Fenced { stream: stream.clone(), epoch: actual.epoch });
         }
         Err(AppendError::StaleHead { stream: stream.clone(), expected: believed.seq, actual: actual.seq })
     }

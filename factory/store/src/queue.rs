@@ -7,16 +7,15 @@
 use std::time::Duration;
 
 use model::id::{RunId, WorkspaceId};
-use sqlx::{
-    FromRow, Row,
-    postgres::{PgConnection, PgRow},
-};
+use sqlx::{FromRow, Row, postgres::PgRow};
 
 use crate::{
     Error, Store,
     error::{signed, unsigned},
     read::word,
 };
+
+const HOLDERS_MAX: i64 = 1_000; // the ones whose leases end first; the rest is looked at when these are gone
 
 /// The right to write a run's streams, until somebody claims it anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,37 +50,6 @@ pub enum QueueState {
     Claimed,
     Parked,
     Done,
-}
-
-/// A move in the queue that belongs to an append.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Move<'a> {
-    lease: &'a Lease,
-    to: &'static str,
-}
-
-impl<'a> Move<'a> {
-    pub(crate) fn park(lease: &'a Lease) -> Self {
-        Self { lease, to: "parked" }
-    }
-
-    pub(crate) fn finish(lease: &'a Lease) -> Self {
-        Self { lease, to: "done" }
-    }
-}
-
-/// False where the lease is not the present one.
-pub(crate) async fn apply(connection: &mut PgConnection, Move { lease, to }: Move<'_>) -> sqlx::Result<bool> {
-    let done = sqlx::query(
-        "update run_queue set state = $3, worker = null, lease_until = null
-         where run = $1 and epoch = $2 and state = 'claimed'",
-    )
-    .bind(lease.run.as_str())
-    .bind(signed(lease.epoch))
-    .bind(to)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// Takes the run of `next` over: a new epoch in the queue and in both stream heads, which are made where they are
@@ -158,22 +126,31 @@ impl Store {
 
     /// Gives a run back to the queue, for any worker to go on with.
     pub async fn release(&self, lease: &Lease) -> Result<(), LeaseError> {
-        self.leave(Move { lease, to: "ready" }).await
+        self.leave(lease, "ready").await
     }
 
-    /// Takes a run out of the workers' sight until [`Store::wake`]. With an event: [`crate::Writer::park`].
+    /// Takes a run out of the workers' sight until [`Store::wake`] or [`Store::claim_run`].
     pub async fn park(&self, lease: &Lease) -> Result<(), LeaseError> {
-        self.leave(Move::park(lease)).await
+        self.leave(lease, "parked").await
     }
 
-    /// Ends a run in the queue. With an event: [`crate::Writer::finish`].
+    /// Ends a run in the queue. Not in the append that ends it: whoever dies between the two has left a run whose next
+    /// worker finds it finished, and the actions beside the last one may still write under this lease.
     pub async fn finish(&self, lease: &Lease) -> Result<(), LeaseError> {
-        self.leave(Move::finish(lease)).await
+        self.leave(lease, "done").await
     }
 
-    async fn leave(&self, to: Move<'_>) -> Result<(), LeaseError> {
-        let mut connection = self.pool.acquire().await?;
-        if apply(&mut connection, to).await? { Ok(()) } else { Err(LeaseError::Lost { run: to.lease.run.clone() }) }
+    async fn leave(&self, lease: &Lease, to: &'static str) -> Result<(), LeaseError> {
+        let done = sqlx::query(
+            "update run_queue set state = $3, worker = null, lease_until = null
+             where run = $1 and epoch = $2 and state = 'claimed'",
+        )
+        .bind(lease.run.as_str())
+        .bind(signed(lease.epoch))
+        .bind(to)
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(LeaseError::Lost { run: lease.run.clone() }) }
     }
 
     /// Lets workers find a parked run again. False where it was not parked.
@@ -192,6 +169,16 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         Ok(holder)
+    }
+
+    /// Every claimed run with who holds it.
+    pub async fn holders(&self) -> Result<Vec<(RunId, String)>, Error> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("select run, worker from run_queue where state = 'claimed' order by lease_until limit $1")
+                .bind(HOLDERS_MAX)
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows.into_iter().filter_map(|(run, worker)| Some((run.parse().ok()?, worker))).collect())
     }
 
     /// Takes a run from a worker that is known to be dead, before its lease expires. False where somebody else holds it

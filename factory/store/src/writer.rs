@@ -5,7 +5,6 @@ use model::event::{Draft, Event, StreamId};
 use crate::{
     Error, Lease, Store,
     append::{AppendError, Batch, Head, Outcome},
-    queue::Move,
 };
 
 /// A connection that broke is asked about this often, with growing pauses: a restarted server is back in a second.
@@ -17,7 +16,6 @@ const CONFIRM_PAUSE_MS: u64 = 50; // doubled each time: about 3 s in all
 pub struct Writer {
     store: Store,
     stream: StreamId,
-    lease: Lease,
     head: Head,
 }
 
@@ -39,7 +37,7 @@ impl Writer {
         if head.epoch != lease.epoch {
             return Err(AppendError::Fenced { stream, epoch: head.epoch });
         }
-        Ok(Self { store: store.clone(), stream, lease: lease.clone(), head })
+        Ok(Self { store: store.clone(), stream, head })
     }
 
     pub fn stream(&self) -> &StreamId {
@@ -57,26 +55,10 @@ impl Writer {
     /// Dropped in the middle, the batch may or may not be written. The writer notices at its next append, which is
     /// then refused as stale; take a new writer and read what is there.
     pub async fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Event>, AppendError> {
-        self.append_and(drafts, None).await
-    }
-
-    /// Appends, and in the same transaction takes the run out of the workers' sight until somebody wakes it.
-    pub async fn park(&mut self, drafts: &[Draft]) -> Result<Vec<Event>, AppendError> {
-        let lease = self.lease.clone();
-        self.append_and(drafts, Some(Move::park(&lease))).await
-    }
-
-    /// Appends, and in the same transaction ends the run for good.
-    pub async fn finish(&mut self, drafts: &[Draft]) -> Result<Vec<Event>, AppendError> {
-        let lease = self.lease.clone();
-        self.append_and(drafts, Some(Move::finish(&lease))).await
-    }
-
-    async fn append_and(&mut self, drafts: &[Draft], to: Option<Move<'_>>) -> Result<Vec<Event>, AppendError> {
         let batch = Batch::seal(&self.stream, self.head, drafts)?;
         let after = batch.after;
-        let outcome = match self.store.write(&batch, to).await {
-            Err(AppendError::Store(error)) if error.is_connection() => self.confirm(&batch, to, error).await?,
+        let outcome = match self.store.write(&batch).await {
+            Err(AppendError::Store(error)) if error.is_connection() => self.confirm(&batch, error).await?,
             other => other?,
         };
         match outcome {
@@ -93,13 +75,13 @@ impl Writer {
 
     /// The connection broke, and the batch may be written all the same: the head's hash tells. Where it is not, it is
     /// written now.
-    async fn confirm(&self, batch: &Batch, to: Option<Move<'_>>, broke: Error) -> Result<Outcome, AppendError> {
+    async fn confirm(&self, batch: &Batch, broke: Error) -> Result<Outcome, AppendError> {
         let mut last = broke;
         for attempt in 0..CONFIRM_ATTEMPTS {
             tokio::time::sleep(std::time::Duration::from_millis(CONFIRM_PAUSE_MS << attempt)).await;
             let outcome = match self.store.head(&self.stream).await {
                 Ok(Some(head)) if head == batch.after => return Ok(Outcome::Written),
-                Ok(_) => self.store.write(batch, to).await,
+                Ok(_) => self.store.write(batch).await,
                 Err(error) => Err(error.into()),
             };
             match outcome {

@@ -1,14 +1,19 @@
 //! `kill -9` at any moment, in any process, loses nothing: the run goes on from its log and ends as it would have.
 
-use std::{collections::BTreeSet, fmt::Debug};
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    time::{Duration, Instant},
+};
 
 use e2e_tests::{
     each,
-    factory::{Ended, Signal, Workplace},
+    factory::{Ended, PATIENCE, Signal, Workplace},
 };
 use model::{
-    event::{Body, Event},
+    event::{Body, Event, StreamId},
     id::RunId,
+    verdict::Verdict,
 };
 
 /// A verdict that needs few trials, so that many kills stay cheap.
@@ -67,6 +72,7 @@ fn assert_nothing_is_repeated(ended: &Ended) {
     once("answered", each!(ended, TurnReplied(it) => (&it.session, it.turn)));
     once("called", each!(ended, ToolCalled(it) => (&it.session, &it.call)));
     once("returned", each!(ended, ToolReturned(it) => (&it.session, &it.call)));
+    once("proved", each!(ended, ControlProved(it) => (&it.action, &it.suite, &it.scenario)));
     once("tried", each!(ended, TrialFinished(it) => (&it.action, &it.scenario, it.trial)));
 }
 
@@ -93,7 +99,7 @@ fn is_action(body: &Body) -> bool {
 
 fn is_any_step(body: &Body) -> bool {
     let of_a_session = matches!(body, Body::TurnReplied(_) | Body::ToolCalled(_) | Body::ToolReturned(_));
-    is_action(body) || of_a_session || matches!(body, Body::TrialFinished(_))
+    is_action(body) || of_a_session || matches!(body, Body::ControlProved(_) | Body::TrialFinished(_))
 }
 
 /// Issue 2, item 10: a run that is killed at every step of it ends like one that was left in peace.
@@ -101,7 +107,7 @@ fn is_any_step(body: &Body) -> bool {
 fn a_run_killed_at_every_step_ends_as_it_would_have() {
     let place = small();
     // A database that others use too does not start anew with each process.
-    let dashboards = place.start(&["up", "--no-worker", "--listen", "127.0.0.1:0"]);
+    let dashboards = place.up(&["--no-worker"]);
     let left_alone = place.ended(&["run", "specs/greeting.md", "--seed", "7"]);
     left_alone.expect_status(0);
 
@@ -165,6 +171,46 @@ fn a_killed_database_loses_nothing() {
     ended.expect_status(0);
     assert_eq!(ended.said("verdict"), "satisfied");
     assert_nothing_is_repeated(&ended);
+    place.verified();
+    place.assert_nothing_runs();
+}
+
+/// A run whose worker was killed as soon as it had it.
+fn orphaned(place: &Workplace) -> RunId {
+    let mut running = place.start(&["run", "specs/greeting.md"]);
+    running.until(|event| matches!(event.body, Body::RunClaimed(_))).expect("a claim");
+    running.kill().run()
+}
+
+/// AO-20: `factory up` takes over what a killed worker left: at once where it can see that the worker is dead, else when
+/// the lease has ended by the database's clock.
+#[test]
+fn up_goes_on_with_the_runs_of_killed_workers() {
+    let place = small();
+    let (dead, elsewhere) = (orphaned(&place), orphaned(&place));
+    // Only the death of its holder frees the first; nobody here can judge the holder of the second.
+    let leases = format!(
+        "update run_queue set lease_until = clock_timestamp() + interval '1 day' where run = '{dead}';
+         update run_queue set worker = 'pid-1-1@elsewhere', lease_until = clock_timestamp() + interval '1 s'
+         where run = '{elsewhere}'"
+    );
+    place.superuser(&leases);
+    let up = place.up(&[]);
+    let deadline = Instant::now() + PATIENCE;
+    while let Some(open) = place.runs().into_iter().find(|run| run["verdict"].is_null()) {
+        assert!(Instant::now() < deadline, "still open: {open}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for run in [&dead, &elsewhere] {
+        let events = place.events(&StreamId::run(run));
+        let epochs: BTreeSet<u64> = events.iter().map(|event| event.epoch).collect();
+        assert!(epochs.is_superset(&BTreeSet::from([1, 2])), "{epochs:?}");
+        assert!(
+            matches!(&events.last().expect("events").body, Body::RunFinished(end) if end.verdict == Verdict::Satisfied)
+        );
+    }
+    up.signal(Signal::TERM);
+    up.end().expect_status(0);
     place.verified();
     place.assert_nothing_runs();
 }

@@ -98,7 +98,7 @@ fn serve(factory: &Factory, listener: TcpListener, stop: CancellationToken) -> J
 /// Performs one waiting run after the other.
 async fn work(factory: Arc<Factory>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        match factory.store.claim(&factory.worker, worker::LEASE_TTL).await {
+        match worker::claim_next(&factory).await {
             Ok(Some(lease)) => {
                 let run = lease.run.clone();
                 if let Err(error) = Box::pin(worker::drive(&factory, lease, stop.clone())).await {

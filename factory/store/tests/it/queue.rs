@@ -76,8 +76,6 @@ async fn every_late_write_of_a_worker_that_slept_is_refused() {
         let error = writer.append(&[turn(2)]).await.unwrap_err();
         assert!(matches!(error, AppendError::Fenced { epoch, .. } if epoch == heir.epoch), "{error}");
     }
-    assert!(matches!(own.park(&[turn(2)]).await, Err(AppendError::Fenced { .. })));
-    assert!(matches!(own.finish(&[]).await, Err(AppendError::Fenced { .. })));
     assert!(matches!(db.writer(&slept).await, Err(AppendError::Fenced { .. })));
     assert!(matches!(db.heartbeat(&slept, LONG).await, Err(LeaseError::Lost { .. })));
     assert!(matches!(db.release(&slept).await, Err(LeaseError::Lost { .. })));
@@ -106,7 +104,7 @@ async fn a_parked_run_waits_until_it_is_woken() {
     let db = Db::new().await;
     let id = enqueued(&db).await;
     let lease = db.claim("w", LONG).await.unwrap().unwrap();
-    db.writer(&lease).await.unwrap().park(&[turn(1)]).await.unwrap();
+    db.park(&lease).await.unwrap();
     assert_eq!(db.queue_state(&id).await.unwrap(), Some(QueueState::Parked));
     assert_eq!(db.claim("x", LONG).await.unwrap(), None);
     assert!(db.wake(&id).await.unwrap());
@@ -120,8 +118,7 @@ async fn a_finished_run_is_never_claimed_again() {
     let db = Db::new().await;
     let id = enqueued(&db).await;
     let lease = db.claim("w", LONG).await.unwrap().unwrap();
-    let mut writer = db.writer(&lease).await.unwrap();
-    writer.finish(&[turn(1)]).await.unwrap();
+    db.finish(&lease).await.unwrap();
     db.enqueue(&id, &workspace()).await.unwrap();
     assert_eq!(db.claim("x", LONG).await.unwrap(), None);
     assert_eq!(db.claim_run(&id, "x", LONG).await.unwrap(), None);
@@ -141,19 +138,6 @@ async fn a_certain_run_can_be_claimed_parked_or_not_but_not_from_a_living_worker
     db.end().await;
 }
 
-/// The event and the move are one transaction: neither without the other.
-#[tokio::test]
-async fn a_refused_append_does_not_move_the_run_in_the_queue() {
-    let db = Db::new().await;
-    let id = enqueued(&db).await;
-    let lease = db.claim("w", LONG).await.unwrap().unwrap();
-    let (mut writer, mut rival) = (db.writer(&lease).await.unwrap(), db.writer(&lease).await.unwrap());
-    rival.append(&[turn(1)]).await.unwrap();
-    assert!(matches!(writer.finish(&[turn(1)]).await, Err(AppendError::StaleHead { .. })));
-    assert_eq!(db.queue_state(&id).await.unwrap(), Some(QueueState::Claimed));
-    db.end().await;
-}
-
 /// AO-20: who comes after a killed worker need not wait for its lease, and a worker that was alive after all is fenced.
 #[tokio::test]
 async fn an_evicted_worker_is_fenced_and_only_the_present_holder_is_evicted() {
@@ -161,9 +145,11 @@ async fn an_evicted_worker_is_fenced_and_only_the_present_holder_is_evicted() {
     let id = enqueued(&db).await;
     assert_eq!(db.holder(&id).await.unwrap(), None);
     assert!(!db.evict(&id, "w").await.unwrap(), "nobody holds it");
+    assert_eq!(db.holders().await.unwrap(), []);
     let lease = db.claim("w", LONG).await.unwrap().unwrap();
     let mut writer = db.writer(&lease).await.unwrap();
     assert_eq!(db.holder(&id).await.unwrap().as_deref(), Some("w"));
+    assert_eq!(db.holders().await.unwrap(), [(id.clone(), "w".to_owned())]);
     assert!(!db.evict(&id, "v").await.unwrap(), "another name");
     assert_eq!(db.claim_run(&id, "x", LONG).await.unwrap(), None);
 

@@ -123,7 +123,7 @@ fn a_row_that_was_changed_behind_the_factory_breaks_the_audit() {
 
     let change =
         "update evt_events set data = (replace(data::text, 'exit 0', 'exit 1'))::json where kind = 'command.exited'";
-    superuser(&place, &format!("set session_replication_role = replica; {change}"));
+    place.superuser(&format!("set session_replication_role = replica; {change}"));
     let broken = said(&place, &["audit", "verify"]);
     assert_eq!(broken.status, 1, "{broken:?}");
     let told = broken.out.replace(run.as_str(), "[run]");
@@ -131,24 +131,4 @@ fn a_row_that_was_changed_behind_the_factory_breaks_the_audit() {
     let json: Value = serde_json::from_str(&said(&place, &["audit", "verify", "--json"]).out).expect("JSON");
     assert_eq!(json["first_bad"]["stream"], run.as_str(), "{json}");
     place.assert_nothing_runs();
-}
-
-/// Runs SQL as the cluster's owner, while a factory keeps the cluster up.
-fn superuser(place: &Workplace, sql: &str) {
-    let mut up = place.factory(["up", "--listen", "127.0.0.1:0", "--no-worker"]);
-    let mut up = up.stdout(std::process::Stdio::piped()).spawn().expect("the binary can be started");
-    let mut first = String::new();
-    let mut out = std::io::BufReader::new(up.stdout.take().expect("piped"));
-    std::io::BufRead::read_line(&mut out, &mut first).expect("a line");
-    let clusters = fs::read_dir(place.home().join("postgres")).expect("a private cluster").flatten();
-    let cluster =
-        clusters.map(|entry| entry.path()).find(|path| path.join("data/postmaster.pid").exists()).expect("it runs");
-    let secret = fs::read_to_string(cluster.join("factory_owner.secret")).expect("the owner's password");
-    let mut psql = Command::new("psql");
-    psql.args(["--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--command", sql, "--dbname", "factory"]);
-    psql.arg("--username").arg("factory_owner").arg("--host").arg(cluster.join("data"));
-    let done = psql.env("PGPASSWORD", secret.trim()).output().expect("psql comes with Postgres");
-    rustix::process::kill_process(rustix::process::Pid::from_child(&up), rustix::process::Signal::TERM).expect("ours");
-    up.wait().expect("ours");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
