@@ -113,7 +113,7 @@ pub trait Launcher: Send + Sync {
 
 /// A started subject. Dropping it must kill it.
 #[async_trait]
-pub trait Running: Send {
+pub trait Running: Send + Sync {
     /// Where the harness reaches the subject.
     fn base_url(&self) -> Url;
 
