@@ -4,7 +4,10 @@ use std::{borrow::Cow, cell::OnceCell, time::Duration};
 
 use serde_json::{Value as Json, json};
 
-use super::{Certificate, xpath::Markup};
+use super::{
+    Certificate,
+    xpath::{self, Markup},
+};
 
 /// A document, parsed at most once, however many queries look at it.
 pub(crate) struct Material<'a> {
@@ -12,6 +15,7 @@ pub(crate) struct Material<'a> {
     response: Option<&'a Response>,
     json: OnceCell<Result<Json, String>>,
     text: OnceCell<String>,
+    markup: OnceCell<Result<xpath::Document, String>>,
 }
 
 #[derive(Clone, Copy)]
@@ -90,7 +94,7 @@ impl<'a> Material<'a> {
     }
 
     fn new(document: Document<'a>) -> Self {
-        Self { document, response: None, json: OnceCell::new(), text: OnceCell::new() }
+        Self { document, response: None, json: OnceCell::new(), text: OnceCell::new(), markup: OnceCell::new() }
     }
 
     #[must_use]
@@ -132,9 +136,14 @@ impl<'a> Material<'a> {
         }
     }
 
-    pub(super) fn markup(&self) -> Markup {
+    /// The document as HTML where the response says so, else as XML; or why it is neither.
+    pub(super) fn as_markup(&self) -> Result<&xpath::Document, &str> {
         let is_html =
             |response: &Response| response.content_type().trim().to_ascii_lowercase().starts_with("text/html");
-        if self.response.is_some_and(is_html) { Markup::Html } else { Markup::Xml }
+        let parsed = self.markup.get_or_init(|| {
+            let markup = if self.response.is_some_and(is_html) { Markup::Html } else { Markup::Xml };
+            xpath::Document::parse(self.as_text(), markup)
+        });
+        parsed.as_ref().map_err(String::as_str)
     }
 }

@@ -146,8 +146,9 @@ impl Query {
                 path.find_as(json, *found, scope)?.map(Value::Json)
             }
             Self::Xpath(expression) => {
-                let found = expression.find(material.as_text(), material.markup(), scope)?;
-                Some(found.map_err(|reason| refused("XML or HTML", in_document(&reason, material)))?)
+                let document =
+                    material.as_markup().map_err(|reason| refused("XML or HTML", in_document(reason, material)))?;
+                Some(expression.find(document, scope)?)
             }
             Self::Regex(pattern) => pattern.find(material.as_text(), scope)?.map(Value::text),
             Self::Body => Some(Value::text(material.as_text())),

@@ -29,16 +29,20 @@ pub(crate) enum Markup {
 #[derive(Clone, Debug)]
 pub(crate) struct XPathText(Text);
 
+/// A document that expressions can be evaluated on.
+pub(crate) struct Document(Package);
+
+impl Document {
+    /// `Err` says why the text cannot be read.
+    pub(super) fn parse(text: &str, markup: Markup) -> Result<Self, String> {
+        document(text, markup).map(Self)
+    }
+}
+
 impl XPathText {
-    /// What the expression gives for the document; `Err` says why the document cannot be read.
-    pub(crate) fn find(&self, text: &str, markup: Markup, scope: &Scope) -> Result<Result<Value, String>, RenderError> {
+    pub(crate) fn find(&self, document: &Document, scope: &Scope) -> Result<Value, RenderError> {
         let expression = scope.text(&self.0)?;
-        let refused = |message| RenderError { place: self.0.place, message };
-        let package = match document(text, markup) {
-            Ok(package) => package,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        evaluate(&package, &expression).map(Ok).map_err(refused)
+        evaluate(&document.0, &expression).map_err(|message| RenderError { place: self.0.place, message })
     }
 
     pub(crate) fn written(&self) -> &str {
@@ -250,12 +254,12 @@ mod tests {
     use located::Place;
     use serde_json::json;
 
-    use super::{Markup, Value, XPathText};
+    use super::{Document, Markup, Value, XPathText};
     use crate::text::{Scope, Text};
 
     fn find(expression: &str, text: &str, markup: Markup) -> Result<Value, String> {
         let expression = XPathText(Text { value: expression.to_owned(), place: Place::START });
-        expression.find(text, markup, &Scope::default()).unwrap_or_else(|error| Err(error.message))
+        expression.find(&Document::parse(text, markup)?, &Scope::default()).map_err(|error| error.message)
     }
 
     const PAGE: &str = "<!doctype html><title>Shop &amp; Co</title><ul><li class=a>one<li>two</ul><br><p>é</p>";

@@ -16,18 +16,20 @@ use serde_json::{Value, json};
 
 use crate::kit::{failure, trial};
 
-/// Says what it was sent.
-fn mirror() -> Router {
+/// Says what it was sent; a header that came several times is a list.
+pub(crate) fn mirror() -> Router {
     async fn reflect(
         method: Method,
         uri: Uri,
         headers: HeaderMap,
         body: Bytes,
     ) -> ([(&'static str, &'static str); 1], Json<Value>) {
-        let headers: Value = headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes()))))
-            .collect();
+        let text =
+            |value: &axum::http::HeaderValue| Value::from(String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let all = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>();
+        let one = |name| Some(all(name)).filter(|values| values.len() == 1).and_then(|mut values| values.pop());
+        let headers: Value =
+            headers.keys().map(|name| (name.to_string(), one(name).unwrap_or_else(|| all(name).into()))).collect();
         let body = String::from_utf8_lossy(&body).into_owned();
         let answer = json!({ "method": method.as_str(), "uri": uri.to_string(), "headers": headers, "body": body });
         ([("etag", "v1")], Json(answer))
@@ -145,7 +147,8 @@ async fn a_retry_repeats_until_the_expectations_hold() {
     let rest = "steps: [{ http: { get: / }, expect: { jsonpath: [{ path: $, equals: 3 }] }, retry: { until_pass_within: 20s, every: 1ms } }]";
     let record = trial(app.clone(), rest).await;
     assert_eq!((record.verdict, record.steps[0].attempts), (Verdict::Satisfied, 4));
-    let rest = "steps: [{ http: { get: / }, expect: { status: 500 }, retry: { until_pass_within: 500ms, every: 1ms } }]";
+    let rest =
+        "steps: [{ http: { get: / }, expect: { status: 500 }, retry: { until_pass_within: 500ms, every: 1ms } }]";
     assert!(trial(app, rest).await.steps[0].attempts > 1);
 }
 

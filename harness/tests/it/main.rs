@@ -9,6 +9,8 @@ mod controls;
 mod exec;
 mod files;
 mod http;
+mod http_requests;
+mod http_transport;
 mod import;
 mod judging;
 mod kit;

@@ -174,8 +174,9 @@ impl Filter {
             Self::Utf8Decode => Value::text(String::from_utf8_lossy(&self.bytes(got)?)),
             Self::Utf8Encode => Value::Bytes(self.text(got)?.into_bytes()),
             Self::Xpath(expression) => {
-                let found = expression.find(&self.text(got)?, xpath::Markup::Html, scope)?;
-                return found.map(Some).map_err(|reason| refused("HTML or XML", reason));
+                let document = xpath::Document::parse(&self.text(got)?, xpath::Markup::Html);
+                let document = document.map_err(|reason| refused("HTML or XML", reason))?;
+                expression.find(&document, scope)?
             }
         }))
     }
