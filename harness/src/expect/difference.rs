@@ -53,7 +53,7 @@ fn walk(expected: &Json, got: &Json, mode: Mode, path: &str) -> Option<Mismatch>
     }
 }
 
-fn child(path: &str, key: &str) -> String {
+pub(crate) fn child(path: &str, key: &str) -> String {
     let is_plain =
         key.chars().enumerate().all(|(n, c)| c == '_' || c.is_alphabetic() || (n > 0 && c.is_alphanumeric()));
     if is_plain && !key.is_empty() { format!("{path}.{key}") } else { format!("{path}['{key}']") }

@@ -26,7 +26,7 @@ pub(crate) use bound::Bound;
 pub(crate) use certificate::{Certificate, CertificateExpect};
 pub(crate) use check::{CaptureMap, Check};
 pub(crate) use cookie::CookieExpect;
-pub(crate) use difference::{Mode, difference, same};
+pub(crate) use difference::{Mode, child, difference, same};
 pub(crate) use file::FileCheck;
 pub(crate) use filter::{Filter, Stuck};
 pub(crate) use material::{Material, Redirect, Response};
