@@ -363,6 +363,10 @@ impl Notes {
     /// Values that became secret later are removed from what was written before.
     fn hide(&mut self, secrets: &Secrets) {
         self.steps.iter_mut().for_each(|step| secrets.hide_step(step));
+        for vote in self.judgements.iter_mut().flat_map(|verdict| &mut verdict.votes) {
+            secrets.hide_text(&mut vote.reason);
+            secrets.hide_text(&mut vote.quote);
+        }
         for failure in [&mut self.failure, &mut self.unjudged, &mut self.infra].into_iter().flatten() {
             secrets.hide_text(&mut failure.message);
             failure.expected.iter_mut().chain(&mut failure.observed).for_each(|text| secrets.hide_text(text));

@@ -1,6 +1,9 @@
 //! `XPath` 1.0 on XML and HTML. The only module that knows which libraries do it.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use html5ever::{ParseOpts, QualName, local_name, ns, parse_document, parse_fragment, tendril::TendrilSink};
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
@@ -15,8 +18,11 @@ use crate::text::{RenderError, Scope, Text};
 
 /// Libraries walk documents by recursion; libxml2 has the same limit.
 const DEPTH_MAX: usize = 256;
-/// HTML is parsed in pieces, so that a document that nests without end is left early.
+/// HTML is parsed in pieces, so that a document that nests or takes without end is left early.
 const PIECE_BYTES: usize = 4 * 1024;
+const READING_MAX: Duration = Duration::from_secs(3); // megabytes take a fraction of it; some made-up documents hours
+const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024; // a large page is one of them
+const ATTRIBUTES_MAX: usize = 1_000; // of one element; the libraries compare each with each
 const NODES_MAX: usize = 10_000; // whose texts are kept; a larger set is only counted up to here
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,9 +109,12 @@ fn name_namespaces<'d>(document: &dom::Document<'d>, context: &mut Context<'d>) 
 }
 
 fn document(text: &str, markup: Markup) -> Result<Package, String> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        return Err(format!("the document has more than {DOCUMENT_BYTES_MAX} bytes"));
+    }
     match markup {
         Markup::Xml => {
-            check_depth(text)?;
+            check_shape(text)?;
             let text = text.trim_start_matches('\u{feff}').trim_start();
             sxd_document::parser::parse(text).map_err(|error| format!("the document is no XML: {error}"))
         }
@@ -113,8 +122,8 @@ fn document(text: &str, markup: Markup) -> Result<Package, String> {
     }
 }
 
-/// Counts open elements without building anything.
-fn check_depth(text: &str) -> Result<(), String> {
+/// Counts open elements and their attributes without building anything.
+fn check_shape(text: &str) -> Result<(), String> {
     let (mut depth, mut rest) = (0_usize, text);
     while let Some(start) = rest.find('<') {
         rest = &rest[start..];
@@ -127,8 +136,13 @@ fn check_depth(text: &str) -> Result<(), String> {
         match rest.as_bytes().get(1) {
             Some(b'!' | b'?') => {}
             Some(b'/') => depth = depth.saturating_sub(1),
-            _ if rest[..end].ends_with('/') => {}
-            _ => depth += 1,
+            _ => {
+                let tag = &rest[..end];
+                if tag.matches("=\"").count() + tag.matches("='").count() > ATTRIBUTES_MAX {
+                    return Err(too_many_attributes());
+                }
+                depth += usize::from(!tag.ends_with('/'));
+            }
         }
         if depth > DEPTH_MAX {
             return Err(too_deep());
@@ -142,7 +156,12 @@ fn too_deep() -> String {
     format!("the document is more than {DEPTH_MAX} levels deep")
 }
 
+fn too_many_attributes() -> String {
+    format!("an element of the document has more than {ATTRIBUTES_MAX} attributes")
+}
+
 fn html(text: &str) -> Result<Package, String> {
+    let started = Instant::now();
     let mut parser = parse_document(RcDom::default(), ParseOpts::default());
     let mut rest = text;
     while !rest.is_empty() {
@@ -151,11 +170,14 @@ fn html(text: &str) -> Result<Package, String> {
         if deepest_open(&parser.tokenizer.sink.sink.document) > DEPTH_MAX {
             return Err(too_deep());
         }
+        if started.elapsed() > READING_MAX {
+            return Err(format!("the document cannot be read within {} s", READING_MAX.as_secs()));
+        }
         rest = &rest[piece.len()..];
     }
     let parsed = parser.finish();
     let package = Package::new();
-    copy(&parsed.document, package.as_document());
+    copy(&parsed.document, package.as_document())?;
     Ok(package)
 }
 
@@ -171,7 +193,7 @@ fn deepest_open(document: &Handle) -> usize {
 }
 
 /// HTML's elements get no namespace, so that `//p` means what it says.
-fn copy(root: &Handle, document: dom::Document<'_>) {
+fn copy(root: &Handle, document: dom::Document<'_>) -> Result<(), String> {
     enum Parent<'d> {
         Root(dom::Root<'d>),
         Element(dom::Element<'d>),
@@ -183,7 +205,11 @@ fn copy(root: &Handle, document: dom::Document<'_>) {
         match &node.data {
             NodeData::Element { name, attrs, .. } => {
                 let element = document.create_element(&*name.local);
-                for attribute in attrs.borrow().iter() {
+                let attributes = attrs.borrow();
+                if attributes.len() > ATTRIBUTES_MAX {
+                    return Err(too_many_attributes());
+                }
+                for attribute in attributes.iter() {
                     element.set_attribute_value(&*attribute.name.local, &attribute.value);
                 }
                 match parent {
@@ -207,6 +233,7 @@ fn copy(root: &Handle, document: dom::Document<'_>) {
             NodeData::Document | NodeData::Doctype { .. } | NodeData::ProcessingInstruction { .. } => {}
         }
     }
+    Ok(())
 }
 
 /// A text with its character references replaced, by HTML's own rules. Tags in it stay as they are written.
@@ -293,13 +320,19 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_document_is_refused_and_does_not_overflow() {
+    fn a_document_that_would_overflow_or_take_for_ever_is_refused() {
         for markup in [Markup::Xml, Markup::Html] {
             let deep = "<b>".repeat(1_000_000);
             assert!(find("//a", &deep, markup).unwrap_err().contains("levels deep"), "{markup:?}");
             let flat = format!("<a>{}</a>", "<b></b>".repeat(1_000));
             assert!(find("//b", &flat, markup).is_ok(), "{markup:?}");
         }
+        let attributes: String = (0..2_000).map(|n| format!(" a{n}=''")).collect();
+        for markup in [Markup::Xml, Markup::Html] {
+            let error = find("//a", &format!("<a{attributes}/>"), markup).unwrap_err();
+            assert!(error.contains("more than 1000 attributes"), "{markup:?}: {error}");
+        }
+        assert!(find("//a", &" ".repeat(9_000_000), Markup::Html).unwrap_err().contains("bytes"));
         let nested = format!("{}x{}", "<b>".repeat(250), "</b>".repeat(250));
         assert_eq!(find("string(/b)", &nested, Markup::Xml).unwrap(), Value::text("x"));
     }

@@ -174,6 +174,7 @@ steps:
     satisfied(&record);
     assert_eq!(record.steps[0].evidence["redirects"].as_array().unwrap().len(), 3);
     assert_eq!(record.steps[0].evidence["redirects"][0]["status"], 303);
+    assert_eq!(record.steps[0].evidence["request"]["options"], json!({ "redirects": 10 }));
 }
 
 #[tokio::test]
@@ -311,6 +312,7 @@ async fn a_request_has_one_method_one_body_and_one_kind_of_credentials() {
         ("{ get: /, bearer: x, basic_auth: { user: a, password: b } }", "one of basic_auth and bearer"),
         ("{ get: /, http_version: '3' }", "unknown variant"),
         ("{ get: /, redirects: sometimes }", "redirects"),
+        ("{ get: /, redirects: { max: 101 } }", "at most 100 redirects"),
     ] {
         let error = kit::refused(&format!("steps: [{{ http: {http}, expect: {{ status: 200 }} }}]"));
         assert!(error.contains(message), "{http}: {error}");

@@ -15,6 +15,7 @@ use std::{
 };
 
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, dns, redirect};
+use serde_json::{Map, Value as Json};
 use tower::{Layer, Service};
 
 const CLIENTS_MAX: usize = 64; // far more ways than a suite has; templates in options could make many
@@ -102,6 +103,23 @@ fn settings() -> ClientBuilder {
 }
 
 impl Connection {
+    /// What is not as usual, so that the request can be made again by hand.
+    pub(super) fn evidence(&self) -> Map<String, Json> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| Json::from(path.display().to_string()));
+        let resolve: Vec<_> =
+            self.resolve.iter().map(|(host, address)| format!("{host}:{}:{}", address.port(), address.ip())).collect();
+        let all = [
+            ("insecure", self.insecure.then_some(Json::Bool(true))),
+            ("ca", path(&self.ca)),
+            ("cert", path(&self.cert)),
+            ("key", path(&self.key)),
+            ("proxy", self.proxy.clone().map(Json::from)),
+            ("resolve", (!resolve.is_empty()).then(|| resolve.into())),
+            ("unix_socket", path(&self.unix_socket)),
+        ];
+        all.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))).collect()
+    }
+
     fn client(&self) -> Result<Client, String> {
         let mut builder = settings().tls_info(self.security == Security::Tls);
         builder = match (self.security, &self.ca) {

@@ -3,6 +3,9 @@
 use std::io::{self, BufReader, Read};
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use ruzstd::decoding::StreamingDecoder;
+
+const ZSTD_WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024; // RFC 9659: a sender over HTTP must not ask for more
 
 /// The body as it was before it was encoded, in the reverse order of `encodings`. An encoding that is not known leaves
 /// the body as it is. `Err` says why there is nothing to look at.
@@ -35,7 +38,8 @@ fn unpacked(body: &[u8], bytes_max: usize) -> io::Result<Vec<u8>> {
     let mut source = BufReader::new(body);
     let mut plain = Vec::new();
     while !io::BufRead::fill_buf(&mut source)?.is_empty() {
-        let decoder = ruzstd::decoding::StreamingDecoder::new(&mut source).map_err(io::Error::other)?;
+        let decoder = StreamingDecoder::new_with_max_window_size(&mut source, ZSTD_WINDOW_BYTES_MAX);
+        let decoder = decoder.map_err(io::Error::other)?;
         let left = bytes_max - plain.len();
         plain.extend(bounded(decoder, left)?);
     }

@@ -115,6 +115,16 @@ pub(crate) enum HttpVersion {
     Two,
 }
 
+impl HttpVersion {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::One => "1.0",
+            Self::OneOne => "1.1",
+            Self::Two => "2",
+        }
+    }
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GraphqlFile {

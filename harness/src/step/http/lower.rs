@@ -41,6 +41,11 @@ pub(super) fn lower(
     let body = Body::lower(&mut file, lower);
     let (method, path) = target(&file, lower);
     let auth = auth(&mut file, lower);
+    if let Some(RedirectsFile::Limits(RedirectLimits { max: Some(max), .. })) = file.redirects
+        && max > REDIRECTS_MAX
+    {
+        lower.refuse(LintCode::BadLimit, file.place, format!("at most {REDIRECTS_MAX} redirects can be followed"));
+    }
     let file = file.value;
     let timeout = lower.period(file.timeout.as_ref(), TIMEOUT_DEFAULT, TIMEOUT_MAX);
     let connect_timeout = file.connect_timeout.as_ref().map(|period| lower.period(Some(period), timeout, TIMEOUT_MAX));
@@ -126,5 +131,5 @@ fn follow(file: RedirectsFile) -> Option<Follow> {
         RedirectsFile::Word(RedirectWord::Follow) => RedirectLimits { max: None, trusted: false },
         RedirectsFile::Limits(limits) => limits,
     };
-    Some(Follow { max: max.unwrap_or(REDIRECTS_DEFAULT).min(REDIRECTS_MAX).into(), trusted })
+    Some(Follow { max: max.unwrap_or(REDIRECTS_DEFAULT).into(), trusted })
 }

@@ -18,7 +18,7 @@ mod request;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use tokio::time::timeout;
 
 pub(crate) use client::Clients;
@@ -32,6 +32,7 @@ use crate::{
     scenario::Expect,
     text::{Entries, Node, Scope},
 };
+use client::Connection;
 use exchange::{Ended, Exchange, Follow, Hop, Progress};
 use file::JarMode;
 use options::Options;
@@ -96,8 +97,9 @@ impl Step for Http {
     }
 
     async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
-        let request = self.draft.fill(stage)?;
+        let mut request = self.draft.fill(stage)?;
         let connection = self.options.fill(&stage.scope)?;
+        request.options = self.shown_options(&connection);
         let mut progress = Progress::default();
         if self.jar == JarMode::Clear {
             stage.cookies.clear();
@@ -133,6 +135,21 @@ impl Step for Http {
 }
 
 impl Http {
+    /// What of the way to send is not as usual.
+    fn shown_options(&self, connection: &Connection) -> Map<String, Json> {
+        let mut shown = connection.evidence();
+        if let Some(version) = self.options.version {
+            shown.insert("http_version".to_owned(), version.as_str().into());
+        }
+        if let Some(follow) = self.follow {
+            shown.insert("redirects".to_owned(), follow.max.into());
+        }
+        if self.draft.compressed {
+            shown.insert("compressed".to_owned(), true.into());
+        }
+        shown
+    }
+
     fn too_late(&self, progress: &Progress) -> String {
         let limit = self.timeout.as_millis();
         match progress.status {

@@ -53,6 +53,8 @@ pub(super) struct Request {
     path: String,
     /// Made of a secret, and so a secret too.
     pub(super) secret: Option<String>,
+    /// What of the way to send is not as usual.
+    pub(super) options: Map<String, Json>,
 }
 
 impl Draft {
@@ -79,7 +81,17 @@ impl Draft {
             secret = stage.secrets.touch(&pair).then_some(encoded);
         }
         let cookies = pairs(&self.cookies, scope)?;
-        Ok(Request { method: self.method.clone(), url, headers, cookies, body, query, path, secret })
+        Ok(Request {
+            method: self.method.clone(),
+            url,
+            headers,
+            cookies,
+            body,
+            query,
+            path,
+            secret,
+            options: Map::new(),
+        })
     }
 
     /// Only the subject and the listed origins are ever addressed, whatever a captured value says.
@@ -159,10 +171,14 @@ impl Request {
             let same = self.query.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone().into());
             query.insert(name.clone(), one_or_all(same.collect()));
         }
-        json!({
+        let mut shown = json!({
             "method": self.method.as_str(), "url": self.url.as_str(), "path": self.path, "query": query,
             "headers": headers, "body": self.body.shown, "body_kind": self.body.kind,
-        })
+        });
+        if !self.options.is_empty() {
+            shown["options"] = self.options.clone().into();
+        }
+        shown
     }
 }
 
