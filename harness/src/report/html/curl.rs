@@ -25,14 +25,48 @@ pub(super) fn command(request: &Json) -> Option<String> {
             _ => words.push(format!("-H {}", quoted(&format!("{name}: {value}")))),
         }
     }
+    words.extend(options(&request["options"], request));
     let before = body.add_to(&mut words);
     Some(format!("{before}{}", words.join(" \\\n  ")))
+}
+
+/// What of the way to send was not as usual.
+fn options(options: &Json, request: &Json) -> Vec<String> {
+    let is_https = request["url"].as_str().is_some_and(|url| url.starts_with("https:"));
+    let text = |name: &str| options[name].as_str();
+    let version = match text("http_version") {
+        Some("1.0") => Some("--http1.0"),
+        Some("1.1") => Some("--http1.1"),
+        Some(_) if is_https => Some("--http2"),
+        Some(_) => Some("--http2-prior-knowledge"),
+        None => None,
+    };
+    let mut words: Vec<String> = version.map(str::to_owned).into_iter().collect();
+    if options["insecure"] == true {
+        words.push("--insecure".to_owned());
+    }
+    if let Some(max) = options["redirects"].as_u64() {
+        words.push(format!("--location --max-redirs {max}"));
+    }
+    let valued = [
+        ("ca", "--cacert"),
+        ("cert", "--cert"),
+        ("key", "--key"),
+        ("proxy", "--proxy"),
+        ("unix_socket", "--unix-socket"),
+    ];
+    words.extend(valued.iter().filter_map(|(name, flag)| text(name).map(|value| format!("{flag} {}", quoted(value)))));
+    let names = options["resolve"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    words.extend(names.map(|name| format!("--resolve {}", quoted(name))));
+    words
 }
 
 enum Body {
     None,
     Text(String),
     Base64(String),
+    /// A file where the harness ran.
+    File(String),
     Parts(Vec<Json>),
 }
 
@@ -43,6 +77,7 @@ impl Body {
             (_, Json::Null) => Self::None,
             ("multipart", Json::Array(parts)) => Self::Parts(parts.clone()),
             ("bytes", Json::String(text)) => Self::Base64(text.clone()),
+            ("file", body) => Self::File(body["file"].as_str().unwrap_or_default().to_owned()),
             ("form", body) => Self::Text(form(body)),
             (_, Json::String(text)) => Self::Text(text.clone()),
             (_, body) => Self::Text(body.to_string()),
@@ -58,6 +93,7 @@ impl Body {
                 words.push("--data-binary @-".to_owned());
                 return format!("printf %s {} | base64 -d | ", quoted(text));
             }
+            Self::File(path) => words.push(format!("--data-binary {}", quoted(&format!("@{path}")))),
             Self::Parts(parts) => words.extend(parts.iter().map(part)),
         }
         String::new()
@@ -66,7 +102,11 @@ impl Body {
 
 fn part(part: &Json) -> String {
     let text = |name: &str| part[name].as_str().unwrap_or_default();
-    let mut word = format!("{}=\"{}\"", text("name"), text("content").replace('\\', "\\\\").replace('"', "\\\""));
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    let mut word = match part["content"]["file"].as_str() {
+        Some(path) => format!("{}=@\"{}\"", text("name"), escaped(path)),
+        None => format!("{}=\"{}\"", text("name"), escaped(text("content"))),
+    };
     for (key, name) in [("filename", "filename"), ("content_type", "type")] {
         if !text(key).is_empty() {
             word.push_str(&format!(";{name}={}", text(key)));
@@ -167,6 +207,19 @@ mod tests {
         assert_eq!(of("bytes", json!("AAE=")), ["--data-binary", "@-"]);
         let photo = json!([{ "name": "photo", "content": "a\"b", "filename": "x.png", "content_type": "image/png" }]);
         assert_eq!(of("multipart", photo), ["-F", "photo=\"a\\\"b\";filename=x.png;type=image/png"]);
+    }
+
+    #[test]
+    fn files_are_named_and_what_was_not_as_usual_is_an_option() {
+        let request = json!({
+            "method": "PUT", "url": "https://127.0.0.1:8443/x", "body": { "file": "data/a b.png", "bytes": 4 }, "body_kind": "file",
+            "options": { "http_version": "2", "insecure": true, "redirects": 3, "ca": "ca.pem", "resolve": ["a:1:::1"] },
+        });
+        let wanted = "--http2 --insecure --location --max-redirs 3 --cacert ca.pem --resolve a:1:::1 --data-binary @data/a b.png";
+        assert_eq!(arguments(&request)[4..].join(" "), wanted);
+        let parts = json!([{ "name": "p", "content": { "file": "a.png", "bytes": 1 } }]);
+        let request = json!({ "method": "POST", "path": "/", "body": parts, "body_kind": "multipart" });
+        assert_eq!(arguments(&request)[4..], ["-F", "p=@\"a.png\""]);
     }
 
     #[test]
