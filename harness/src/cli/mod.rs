@@ -5,6 +5,7 @@
 mod asked;
 mod import;
 mod progress;
+mod report;
 mod run;
 mod runs;
 mod select;
@@ -59,6 +60,17 @@ const VERIFY_EXAMPLES: &str = "Examples:
   harness verify                        the last run
   harness verify 20261120T15            the run of that name, or with that beginning";
 
+const REPORT_EXAMPLES: &str = "Examples:
+  harness report                                      the last run, once more
+  harness report --format html --out report.html      as one page for a browser
+  harness report previous --format junit --out r.xml  the one before, for CI
+  harness report --format jsonl | jq .record.verdict  every trial";
+
+const COMPARE_EXAMPLES: &str = "Examples:
+  harness compare                       the run before the last one with the last one
+  harness compare 20261120T15 latest    two runs by name
+  harness compare --json | jq .change";
+
 const SCHEMA_EXAMPLES: &str = "Examples:
   harness schema > .harness-schema.json";
 
@@ -89,6 +101,12 @@ enum Command {
     /// List the stored runs
     #[command(after_help = RUNS_EXAMPLES)]
     Runs(runs::RunsArgs),
+    /// Show a stored run in any format
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(report::ReportArgs),
+    /// Compare two stored runs: which build is better, and is that shown?
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(report::CompareArgs),
     /// Check that a stored run is as it was written
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(runs::VerifyArgs),
@@ -203,6 +221,8 @@ fn perform(command: Command) -> Result<u8, Failed> {
         Command::Lint(selection) => lint(&selection),
         Command::Prove(selection) => prove(&selection),
         Command::Runs(arguments) => runs::list(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Compare(arguments) => report::compare(&arguments),
         Command::Verify(arguments) => runs::verify(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Schema => {

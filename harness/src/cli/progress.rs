@@ -1,12 +1,19 @@
 //! What follows a run: the terminal, where standard error is one, the stored log and the file of events.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use harness::{Observer, ObserverError, StepRecord, TrialId, TrialRecord, Verdict, journal::RunLog, report::JsonLines};
+use harness::{
+    Observer, ObserverError, StepRecord, TrialId, TrialRecord, Verdict,
+    journal::RunLog,
+    report::{Gallery, JsonLines},
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows how far a run is, and keeps its records.
@@ -15,20 +22,27 @@ pub(super) struct Followers {
     failed: AtomicUsize,
     log: Option<RunLog>,
     lines: Option<JsonLines>,
+    /// Trials to be shown in detail.
+    gallery: Option<Mutex<Gallery>>,
 }
 
 impl Followers {
-    pub(super) fn new(planned: u64, log: Option<RunLog>, lines: Option<JsonLines>) -> Self {
+    pub(super) fn new(planned: u64, log: Option<RunLog>, lines: Option<JsonLines>, gallery: Option<Gallery>) -> Self {
         let style =
             ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {msg}{elapsed}").expect("a literal template");
         // Hidden by itself where standard error is no terminal.
         let bar = ProgressBar::new(planned).with_style(style);
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, failed: AtomicUsize::new(0), log, lines }
+        Self { bar, failed: AtomicUsize::new(0), log, lines, gallery: gallery.map(Mutex::new) }
     }
 
     pub(super) fn log(&self) -> Option<&RunLog> {
         self.log.as_ref()
+    }
+
+    pub(super) fn into_gallery(self) -> Gallery {
+        let gallery = self.gallery.map(|gallery| gallery.into_inner().unwrap_or_else(PoisonError::into_inner));
+        gallery.unwrap_or_default()
     }
 
     pub(super) fn clear(&self) {
@@ -56,6 +70,9 @@ impl Observer for Followers {
         }
         if let Some(lines) = &self.lines {
             lines.trial_finished(record).await?;
+        }
+        if let Some(gallery) = &self.gallery {
+            gallery.lock().unwrap_or_else(PoisonError::into_inner).add(record);
         }
         if record.verdict != Verdict::Satisfied {
             let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     num::NonZero,
     path::PathBuf,
 };
@@ -11,7 +11,7 @@ use clap::Args;
 use harness::{
     Gate, Launcher, Plan, ProcessLauncher, Report, SubjectConfig, Suite, UrlLauncher,
     journal::{KEEP_DEFAULT, RunId, RunLog, StoredRun},
-    report::{JsonLines, Paint, junit, terminal},
+    report::{Gallery, JsonLines, junit, terminal},
     variable, variables,
 };
 use located::Source;
@@ -26,6 +26,7 @@ use super::{
     Failed, Selection, StoreArgs,
     asked::Asked,
     progress::Followers,
+    report::{Output, paint},
     runtime, say,
     select::{Choice, Chosen},
 };
@@ -108,6 +109,10 @@ pub(super) struct RunArgs {
     /// Append events and records, one JSON object a line
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     jsonl: Option<PathBuf>,
+    /// Also write the report as FORMAT=FILE, or print it as FORMAT: terminal, json, junit, tap, ctrf, github, markdown
+    /// or html; may be given several times
+    #[arg(long = "report", value_name = "FORMAT[=FILE]", help_heading = "Output")]
+    reports: Vec<Output>,
     /// Write `JUnit` XML
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     junit: Option<PathBuf>,
@@ -141,7 +146,12 @@ fn perform(arguments: &RunArgs, mut order: Order, runtime: &Runtime) -> Result<u
     let lines = arguments.jsonl.as_deref().map(JsonLines::append_to).transpose()?;
     let (id, log) = runtime.block_on(order.open_log(arguments))?.unzip();
     let planned = order.plan.suite.scenarios.len() as u64 * u64::from(order.plan.trials);
-    let followers = Followers::new(planned, log, lines);
+    let mut gallery = Gallery::default();
+    let needs_gallery = arguments.reports.iter().any(Output::needs_gallery);
+    if let Some(stored) = order.resumed.as_ref().filter(|_| needs_gallery) {
+        stored.records()?.try_for_each(|record| record.map(|record| gallery.add(&record)))?;
+    }
+    let followers = Followers::new(planned, log, lines, needs_gallery.then_some(gallery));
     let ended = runtime.block_on(async {
         tokio::select! {
             ended = order.run(&followers) => ended.map(Some),
@@ -156,7 +166,7 @@ fn perform(arguments: &RunArgs, mut order: Order, runtime: &Runtime) -> Result<u
         }
         return Ok(INTERRUPTED);
     };
-    arguments.show(&report)?;
+    arguments.show(&report, &followers.into_gallery())?;
     Ok(report.exit_code())
 }
 
@@ -265,17 +275,17 @@ impl RunArgs {
         Ok(vars)
     }
 
-    fn show(&self, report: &Report) -> Result<(), Failed> {
+    fn show(&self, report: &Report, gallery: &Gallery) -> Result<(), Failed> {
+        for output in &self.reports {
+            output.write(report, gallery)?;
+        }
         if let Some(path) = &self.junit {
             std::fs::write(path, junit(report))?;
         }
         if self.json {
             say(&serde_json::to_string_pretty(report).map_err(io::Error::from)?)?;
-        } else {
-            let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            let is_plain = no_color || !io::stdout().is_terminal();
-            let paint = if is_plain { Paint::Plain } else { Paint::Colour };
-            say(terminal(report, paint).trim_end())?;
+        } else if !self.reports.iter().any(Output::is_printed) {
+            say(terminal(report, paint(true)).trim_end())?;
         }
         Ok(())
     }

@@ -3,12 +3,16 @@
 use std::fmt::Write as _;
 
 use super::{Outcome, Report, ScenarioReport, TrialFailure, ctrf, status::Status, words};
+use crate::scenario::Kind;
 
 const SUMMARY_FAILURES_MAX: usize = 20; // a summary holds 1 MiB, and a reader far less
 const MESSAGE_BYTES_MAX: usize = 4 * 1024; // of one failure; an annotation shows no more
 
 /// One line for each scenario that is not as it should be, as workflow commands.
 pub fn annotations(report: &Report) -> String {
+    if report.suite == Kind::Holdout {
+        return sealed(report);
+    }
     let mut out = String::new();
     for (scenario, status, invalid) in report.cases() {
         let level = match status {
@@ -28,6 +32,16 @@ pub fn annotations(report: &Report) -> String {
         out.push_str(&format!("::{level} {place}title={}::{message}\n", property(&title)));
     }
     out
+}
+
+/// A repository's checks are for everybody who builds in it, so of holdouts they tell nothing but the outcome.
+fn sealed(report: &Report) -> String {
+    let level = match report.outcome {
+        Outcome::Satisfied => "notice",
+        Outcome::Unsatisfied => "error",
+        Outcome::Infra => "warning",
+    };
+    format!("::{level} title=holdouts::{}\n", words::outcome(report.outcome))
 }
 
 /// The step that failed, which may stand in another file than the scenario.
@@ -53,6 +67,10 @@ fn property(text: &str) -> String {
 
 /// The summary of a job: a headline, the table of scenarios, the first failures.
 pub fn markdown(report: &Report) -> String {
+    if report.suite == Kind::Holdout {
+        let (subject, word) = (text(&report.subject), words::outcome(report.outcome));
+        return format!("## {subject}: holdouts {word}\n\nWhat they hold is not told where builders read.\n");
+    }
     let sign = match report.outcome {
         Outcome::Satisfied => "✅",
         Outcome::Unsatisfied => "❌",
@@ -189,6 +207,15 @@ mod tests {
 
         </details>
         "#);
+    }
+
+    #[test]
+    fn of_holdouts_only_the_outcome_is_told() {
+        let mut report = samples::report();
+        report.suite = crate::Kind::Holdout;
+        assert_eq!(annotations(&report), "::error title=holdouts::not satisfied\n");
+        let summary = markdown(&report);
+        assert!(!summary.contains("bad") && !summary.contains("402") && !summary.contains("of 6"), "{summary}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What a run shows: counts, intervals, the gate, and everything that was not counted. Renderers are modules here.
 
+mod compare;
 mod ctrf;
 mod diff;
 mod events;
+mod format;
 mod github;
 mod html;
 mod junit;
@@ -17,8 +19,10 @@ mod words;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use compare::{Compared, Comparison, Gap, Side, Turn, comparison_text};
 pub use ctrf::ctrf;
 pub use events::JsonLines;
+pub use format::Format;
 pub use github::{annotations, markdown};
 pub use html::{Gallery, html};
 pub use junit::junit;

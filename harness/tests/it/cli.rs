@@ -12,7 +12,7 @@ const GREEN: &str =
 const RED: &str = "tags: [slow]\nsteps: [{ http: { get: /note }, expect: { status: 200 } }]";
 
 /// A repository with a subject and scenarios.
-fn repository(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(crate) fn repository(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let config = "subject: notes\nstart: { argv: [python3, notes.py], env: { PORT: \"{{ port }}\", DATA_DIR: \"{{ data_dir }}\" } }\nready: { http: /health, within: 20s }\n";
     std::fs::write(dir.path().join("harness.yaml"), config).unwrap();

@@ -15,6 +15,7 @@ mod import;
 mod judging;
 mod kit;
 mod processes;
+mod reports;
 mod runs;
 mod selection;
 mod stored_runs;

@@ -8,10 +8,7 @@ const FAILED_SHOWN: usize = 3; // of one scenario
 const INVALID_SHOWN: usize = 1;
 const PASSED_SHOWN: usize = 1; // to compare the failed ones with
 const TRIALS_MAX: usize = 3_000; // a page that a browser opens in seconds
-/// Of all evidence that is held.
-const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Of all evidence on the page.
-const SHOWN_BYTES_MAX: usize = 16 * 1024 * 1024;
+const SHOWN_BYTES_MAX: usize = 16 * 1024 * 1024; // of all evidence; likewise
 
 /// Trials to be shown, chosen while records pass by.
 #[derive(Debug, Default)]
@@ -50,14 +47,9 @@ impl Gallery {
         for dropped in kept.drain(most.min(kept.len())..) {
             (self.count, self.bytes) = (self.count - 1, self.bytes - dropped.bytes);
         }
-        if self.bytes > HELD_BYTES_MAX {
-            self.shrink(HELD_BYTES_MAX / 2);
+        if self.bytes > SHOWN_BYTES_MAX {
+            self.shrink();
         }
-    }
-
-    /// Cuts the largest until all fit on a page.
-    pub(super) fn fit(&mut self) {
-        self.shrink(SHOWN_BYTES_MAX);
     }
 
     /// The trials of a scenario: failed ones, then those that are not counted, then one that passed.
@@ -65,13 +57,14 @@ impl Gallery {
         self.shown.get(scenario).into_iter().flatten().flatten()
     }
 
-    fn shrink(&mut self, bytes_max: usize) {
+    /// Cuts the largest until all fit on a page.
+    fn shrink(&mut self) {
         let mut all: Vec<_> = self.shown.values_mut().flatten().flatten().collect();
         all.sort_by(|a, b| {
             (b.bytes, &a.record.scenario, a.record.trial).cmp(&(a.bytes, &b.record.scenario, b.record.trial))
         });
         for exhibit in all {
-            if self.bytes <= bytes_max {
+            if self.bytes <= SHOWN_BYTES_MAX {
                 break;
             }
             self.bytes -= exhibit.bytes;
@@ -99,7 +92,7 @@ impl Exhibit {
 mod tests {
     use serde_json::json;
 
-    use super::{Exhibit, FAILED_SHOWN, Gallery, HELD_BYTES_MAX, SHOWN_BYTES_MAX, TRIALS_MAX};
+    use super::{Exhibit, FAILED_SHOWN, Gallery, SHOWN_BYTES_MAX, TRIALS_MAX};
     use crate::{record::Verdict, report::samples};
 
     fn trials(gallery: &Gallery, scenario: &str) -> Vec<u32> {
@@ -121,15 +114,14 @@ mod tests {
     fn what_is_held_is_bounded_and_the_largest_are_cut() {
         let mut gallery = Gallery::default();
         let mut record = samples::record("a", 1, Verdict::Unsatisfied);
-        for n in 0..200 {
+        for n in 0..40 {
             record.scenario = format!("s{n}");
             record.steps[0].evidence = json!("x".repeat(if n == 0 { 10 } else { 512 * 1024 }));
             gallery.add(&record);
-            assert!(gallery.bytes <= HELD_BYTES_MAX);
+            assert!(gallery.bytes <= SHOWN_BYTES_MAX);
         }
-        gallery.fit();
         let cut = gallery.shown.values().flatten().flatten().filter(|exhibit| exhibit.is_cut).count();
-        assert!(gallery.bytes <= SHOWN_BYTES_MAX && cut > 0, "{} bytes, {cut} cut", gallery.bytes);
+        assert!(cut > 0, "{} bytes, {cut} cut", gallery.bytes);
         assert!(gallery.of("s0").all(|exhibit: &Exhibit| !exhibit.is_cut), "a small one stays whole");
     }
 

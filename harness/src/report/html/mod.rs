@@ -21,9 +21,8 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// The page of a report, with the trials that the gallery holds.
-pub fn html(report: &Report, mut gallery: Gallery) -> String {
-    gallery.fit();
-    let page = view::Page::new(report, &gallery);
+pub fn html(report: &Report, gallery: &Gallery) -> String {
+    let page = view::Page::new(report, gallery);
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();

@@ -36,7 +36,7 @@ fn hostile() -> (Report, Gallery) {
 #[test]
 fn nothing_that_a_subject_wrote_is_markup() {
     let (report, gallery) = hostile();
-    let page = html(&report, gallery);
+    let page = html(&report, &gallery);
     assert!(!page.contains("<img") && !page.contains("<script>") && !page.contains('\u{202e}'));
     assert_eq!(page.matches("<script").count(), 1);
     assert!(page.contains("{{ 7*7 }}"), "a template in a body is text");
@@ -45,7 +45,7 @@ fn nothing_that_a_subject_wrote_is_markup() {
 #[test]
 fn the_page_needs_nothing_else() {
     let (report, gallery) = hostile();
-    let page = html(&report, gallery);
+    let page = html(&report, &gallery);
     for reference in [" src=", "href=", "url(", "@import", "fetch(", "XMLHttpRequest"] {
         let of_subject = EVIL.replace('<', "&lt;").contains(reference) || EVIL.contains(reference);
         assert!(of_subject || !page.contains(reference), "{reference}");
@@ -56,14 +56,14 @@ fn the_page_needs_nothing_else() {
 #[test]
 fn a_holdout_says_so() {
     let mut report = samples::report();
-    assert!(!html(&report, Gallery::default()).contains("must not see"));
+    assert!(!html(&report, &Gallery::default()).contains("must not see"));
     report.suite = Kind::Holdout;
-    assert!(html(&report, Gallery::default()).contains("must not see"));
+    assert!(html(&report, &Gallery::default()).contains("must not see"));
 }
 
 #[test]
 fn a_report_without_records_shows_its_failures() {
-    let page = html(&samples::report(), Gallery::default());
+    let page = html(&samples::report(), &Gallery::default());
     assert!(page.contains("status: expected 200, got 402") && page.contains("trial 1 is not counted"));
 }
 
@@ -73,7 +73,7 @@ fn what_is_cut_is_told() {
     let mut record = samples::record("bad", 1, Verdict::Unsatisfied);
     record.steps[0].evidence = json!("x".repeat(40 * 1024 * 1024));
     gallery.add(&record);
-    let page = html(&samples::report(), gallery);
+    let page = html(&samples::report(), &gallery);
     assert!(page.len() < 1024 * 1024 && page.contains("too large for this page"), "{}", page.len());
 }
 
@@ -83,7 +83,7 @@ fn a_browser_runs_only_the_pages_own_script() {
     let (report, gallery) = hostile();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("page.html");
-    std::fs::write(&path, html(&report, gallery)).unwrap();
+    std::fs::write(&path, html(&report, &gallery)).unwrap();
     let profile = format!("--user-data-dir={}", dir.path().join("profile").display());
     let url = format!("file://{}", path.display());
     let dom =
