@@ -48,6 +48,22 @@ impl World {
         self.space.calls(twin, operation).into_iter().map(as_json).collect()
     }
 
+    /// Every call of all twins, in their order. An error where the oldest are not known any more.
+    pub(crate) fn all_calls(&self) -> Result<Vec<Json>, String> {
+        let mut calls: Vec<_> = self.served.iter().flat_map(|served| self.calls(&served.name, None)).collect();
+        calls.sort_by_key(|call| call["seq"].as_u64());
+        let last = calls.last().and_then(|call| call["seq"].as_u64()).unwrap_or(0);
+        if last > calls.len() as u64 {
+            return Err(format!("the twins were called {last} times, and only {} calls were kept", calls.len()));
+        }
+        Ok(calls)
+    }
+
+    /// How often each twin was called.
+    pub(crate) fn call_counts(&self) -> impl Iterator<Item = (String, usize)> {
+        self.served.iter().map(|served| (served.name.clone(), self.space.calls(&served.name, None).len()))
+    }
+
     pub(crate) fn call_count(&self) -> usize {
         self.served.iter().map(|served| self.space.calls(&served.name, None).len()).sum()
     }

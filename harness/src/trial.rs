@@ -20,7 +20,7 @@ use crate::{
     record::{Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict, bounded},
     run::Observer,
     scenario::{Kind, Scenario, Scene},
-    step::{Actor, Halt, Outcome, Stage, SubjectSlot, http::CookieJar, secrets::Secrets},
+    step::{Actor, Halt, Outcome, Session, Stage, SubjectSlot, http::CookieJar, secrets::Secrets},
     subject::{SubjectConfig, tail},
     text::{Random, RenderError, Scope},
 };
@@ -139,6 +139,8 @@ impl Trial<'_> {
             world: &seat.world,
             actor: self.actor,
             room: &seat.room,
+            session: Session::start(),
+            prices: &self.subject.prices,
             scenario: &self.scenario.slug,
             allowed_origins: &self.subject.origins,
         };
@@ -214,6 +216,7 @@ impl Trial<'_> {
 
     async fn story(&self, stage: &mut Stage<'_>, notes: &mut Notes) {
         let deadline = tokio::time::Instant::now() + self.scenario.timeout;
+        stage.session = Session::start();
         for (phase, scenes) in [(Phase::Setup, &self.scenario.setup), (Phase::Steps, &self.scenario.steps)] {
             for (n, scene) in scenes.iter().enumerate() {
                 self.scene(stage, notes, phase, n + 1, scene, deadline).await;

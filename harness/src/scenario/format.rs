@@ -9,14 +9,18 @@ use crate::{
     expect::{Bound, CertificateExpect, Check, CookieExpect, FileCheck, PathCheck, Predicates, SchemaRule, StatusRule},
     step::{
         act::ActFile,
+        budget::BudgetFile,
         capture::CaptureRule,
         exec::ExecFile,
         fault::FaultFile,
         http::HttpFile,
         judge::JudgeFile,
         lifecycle::{RestartFile, StartFile, StopFile},
+        sql::SqlFile,
+        sse::SseFile,
         twin::CallsFile,
         wait::WaitFile,
+        websocket::WebsocketFile,
     },
     text::{Entries, Node, Period, Placed, Text},
 };
@@ -71,6 +75,15 @@ pub(crate) struct StepFile {
     /// Run a command against the subject's tree.
     #[serde(default)]
     pub(crate) exec: Option<Placed<ExecFile>>,
+    /// Listen to server-sent events of the subject.
+    #[serde(default)]
+    pub(crate) sse: Option<Placed<SseFile>>,
+    /// Talk to the subject over a WebSocket.
+    #[serde(default)]
+    pub(crate) websocket: Option<Placed<WebsocketFile>>,
+    /// Run a statement on a database that the subject uses.
+    #[serde(default)]
+    pub(crate) sql: Option<Placed<SqlFile>>,
     /// Look at what a twin was asked and what it knows.
     #[serde(default)]
     pub(crate) twin: Option<Text>,
@@ -96,6 +109,9 @@ pub(crate) struct StepFile {
     pub(crate) start: Option<StartFile>,
     #[serde(default)]
     pub(crate) wait: Option<Placed<WaitFile>>,
+    /// Limit what the trial has used so far.
+    #[serde(default)]
+    pub(crate) budget: Option<Placed<BudgetFile>>,
     /// Ask a panel of judges what no rule decides.
     #[serde(default)]
     pub(crate) judge: Option<Placed<JudgeFile>>,
@@ -175,9 +191,31 @@ pub(crate) struct Expect {
     /// exec: by path, in the subject's tree or below `{{ data_dir }}`.
     #[serde(default)]
     pub(crate) files: Entries<FileCheck>,
+    /// sql: how many rows it gave or, where it gives none, changed.
+    #[serde(default)]
+    pub(crate) rows: Option<Bound>,
+    /// sse: how many events were heard.
+    #[serde(default)]
+    pub(crate) events: Option<Bound>,
+    /// websocket: how many messages were heard.
+    #[serde(default)]
+    pub(crate) messages: Option<Bound>,
+    /// websocket: what the subject chose of the subprotocols.
+    #[serde(default)]
+    pub(crate) subprotocol: Option<Predicates>,
+    /// websocket: of the subject's farewell; 1005 where it named none, 1006 where it said none.
+    #[serde(default)]
+    pub(crate) close_code: Option<Bound>,
+    /// websocket: of the subject's farewell.
+    #[serde(default)]
+    pub(crate) close_reason: Option<Predicates>,
     /// twin: how many calls match.
     #[serde(default)]
     pub(crate) count: Option<Bound>,
+    /// twin: these operations were called in this order; `twin/operation` names one of another twin. No others are
+    /// looked at, and repeats in a row count once.
+    #[serde(default)]
+    pub(crate) order: Vec<Text>,
     /// twin: checks on the twin's state.
     #[serde(default)]
     pub(crate) state: Vec<PathCheck>,

@@ -6,6 +6,7 @@ use located::{Diagnostic, Diagnostics, Place, Source};
 
 use super::{Kind, Suite, format::ScenarioFile};
 use crate::{
+    step::wait::LIVE,
     subject::SubjectConfig,
     text::{Entries, Node, NodeKind, RenderError, check_node},
 };
@@ -187,11 +188,21 @@ pub(super) fn lint_templates(
             _ => &file.teardown,
         };
         for (step, file) in steps.iter().zip(files) {
-            check_node(step, &known, &mut found);
+            check_step(step, &known, &mut found);
             names(&file.capture).for_each(|name| define(source, name, &mut known, wrong));
         }
     }
     wrong.extend(found.into_iter().map(|error| unknown_variable(source, &error, &known)));
+}
+
+/// A `wait` also knows what is live.
+fn check_step(step: &Node, known: &BTreeSet<String>, found: &mut Vec<RenderError>) {
+    if step.get("wait").is_some() {
+        let live = known.iter().cloned().chain([LIVE.to_owned()]).collect();
+        check_node(step, &live, found);
+    } else {
+        check_node(step, known, found);
+    }
 }
 
 fn names<T>(entries: &Entries<T>) -> impl Iterator<Item = &crate::text::Text> {

@@ -2,25 +2,36 @@
 //! in `scenario::format::StepFile`, and what it can be expected to do in `Expect`; the runner does not change.
 
 pub(crate) mod act;
+pub(crate) mod budget;
 pub(crate) mod capture;
 mod document;
 pub(crate) mod exec;
 pub(crate) mod fault;
+mod files;
 pub(crate) mod http;
 pub(crate) mod judge;
 mod kind;
 pub(crate) mod lifecycle;
+mod list;
 pub(crate) mod secrets;
+mod session;
+pub(crate) mod sql;
+pub(crate) mod sse;
 pub(crate) mod stage;
+mod stream;
+mod tls;
 pub(crate) mod twin;
 pub(crate) mod wait;
+pub(crate) mod websocket;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
+pub(crate) use budget::Prices;
 pub(crate) use kind::{Captures, Kind, lower};
+pub(crate) use session::Session;
 pub(crate) use stage::{Actor, Patience, Room, Stage, Subject, SubjectSlot};
 
 use crate::{expect::Mismatch, text::RenderError};
@@ -29,6 +40,9 @@ use crate::{expect::Mismatch, text::RenderError};
 pub(crate) const KINDS: &[&Kind] = &[
     &http::KIND,
     &exec::KIND,
+    &sse::KIND,
+    &websocket::KIND,
+    &sql::KIND,
     &twin::KIND,
     &fault::KIND,
     &act::KIND,
@@ -36,6 +50,7 @@ pub(crate) const KINDS: &[&Kind] = &[
     &lifecycle::STOP,
     &lifecycle::START,
     &wait::KIND,
+    &budget::KIND,
     &judge::KIND,
 ];
 

@@ -8,7 +8,7 @@ use crate::{
     arrange::World,
     expect::Mismatch,
     step::{
-        Halt,
+        Halt, Prices, Session,
         http::{Clients, CookieJar},
         secrets::Secrets,
     },
@@ -26,6 +26,9 @@ pub(crate) struct Stage<'a> {
     pub(crate) world: &'a World,
     pub(crate) actor: Actor<'a>,
     pub(crate) room: &'a Room,
+    pub(crate) session: Session,
+    /// Of harness.yaml.
+    pub(crate) prices: &'a Prices,
     /// Names the trial in prompts and records.
     pub(crate) scenario: &'a str,
     /// Beside the subject, what requests may go to: `http://127.0.0.1:9000`.
@@ -149,6 +152,11 @@ impl<'a> SubjectSlot<'a> {
 
     pub(crate) fn is_running(&self) -> bool {
         self.subject.is_running()
+    }
+
+    /// How it ended, if it ended by itself.
+    pub(crate) fn exit(&mut self) -> Option<String> {
+        self.subject.exit()
     }
 
     /// What a command of the scenario left behind.

@@ -14,7 +14,7 @@ use super::{
     document::{Around, check_document, check_document_rules},
 };
 use crate::{
-    expect::{JsonPathText, Material, Mismatch, same, shown},
+    expect::{JsonPathText, Material, Mismatch, cut, same, shown},
     scenario::{Expect, LintCode, Lower},
     text::{Entries, Node, Period, Placed, RenderError, Scope, Text},
 };
@@ -27,7 +27,7 @@ pub(super) const KIND: Kind = Kind {
     name: "twin",
     needs: &[],
     takes: &["calls"],
-    expects: &["count", "jsonpath", "checks", "state"],
+    expects: &["count", "jsonpath", "checks", "order", "state"],
     captures: Captures::Values,
     lower: |parts, lower| Some(self::lower(parts.file.twin?, parts.file.calls, parts.expect, parts.captures, lower)),
 };
@@ -67,6 +67,7 @@ pub(crate) fn lower(
     let CallsFile { operation, matching, within } = calls.unwrap_or_default();
     check_names(&twin, operation.as_ref(), lower);
     check_document_rules(&expect, &captures, Around::Nothing, lower);
+    check_order(&twin, &expect, operation.as_ref(), lower);
     let within = lower.period(within.as_ref(), Duration::ZERO, WITHIN_MAX);
     let mut paths = Vec::new();
     for (path, node) in matching.0 {
@@ -91,6 +92,27 @@ pub(super) fn check_names(twin: &Text, operation: Option<&Text>, lower: &mut Low
     let hint = known.operations_like(operation);
     lower.refuse_with(LintCode::UnknownOperation, operation.place, message, hint);
     false
+}
+
+fn check_order(twin: &Text, expect: &Expect, operation: Option<&Text>, lower: &mut Lower<'_>) {
+    if let Some(operation) = operation.filter(|_| !expect.order.is_empty()) {
+        let message = "`order` names operations itself, so `calls` cannot be of one operation";
+        lower.refuse(LintCode::StepKind, operation.place, message);
+    }
+    for text in &expect.order {
+        let (name, operation) = split(twin, text);
+        let placed = |value: &str| Text { value: value.to_owned(), place: text.place };
+        check_names(&placed(name), Some(&placed(operation)), lower);
+    }
+    for pair in expect.order.windows(2).filter(|pair| pair[0].value == pair[1].value) {
+        let message = "repeats in a row count once; assert a `count` instead";
+        lower.refuse(LintCode::BadExpectation, pair[1].place, message);
+    }
+}
+
+/// `twin/operation`, or an operation of the step's own twin.
+fn split<'a>(twin: &'a str, written: &'a str) -> (&'a str, &'a str) {
+    written.split_once('/').unwrap_or((twin, written))
 }
 
 #[async_trait]
@@ -144,6 +166,14 @@ impl TwinLook {
         }
         let material = Material::json(&calls);
         found.extend(check_document(&self.expect, &material, scope)?);
+        if !self.expect.order.is_empty() {
+            let mut calls = stage.world.all_calls().map_err(Halt::Infra)?;
+            calls.retain(|call| {
+                call["twin"] != *self.twin.value
+                    || wanted.iter().all(|(path, value)| is_there(call, path, value, scope))
+            });
+            found.extend(self.check_order(&calls));
+        }
         if !self.expect.state.is_empty() {
             let state = stage.world.state(&self.twin).map_err(Halt::Infra)?;
             for check in &self.expect.state {
@@ -155,6 +185,25 @@ impl TwinLook {
         drop(material);
         outcome.evidence = evidence(&self.twin, count, calls);
         Ok(outcome)
+    }
+
+    fn check_order(&self, calls: &[Json]) -> Option<Mismatch> {
+        let order: Vec<_> = self.expect.order.iter().map(|text| split(&self.twin, text)).collect();
+        let named = |call: &Json| {
+            order.iter().position(|(twin, operation)| call["twin"] == **twin && call["operation"] == **operation)
+        };
+        let mut seen: Vec<_> = calls.iter().filter_map(|call| Some(order[named(call)?])).collect();
+        seen.dedup();
+        let words = |calls: &[(&str, &str)]| {
+            let names = calls.iter().map(|(twin, operation)| match *twin == self.twin.value {
+                true => (*operation).to_owned(),
+                false => format!("{twin}/{operation}"),
+            });
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let observed = if seen.is_empty() { "none of them".to_owned() } else { cut(words(&seen), 1_000) };
+        (seen != order)
+            .then(|| Mismatch::new(format!("order of calls of {}", self.twin.value), words(&order), observed))
     }
 
     fn words(&self, wanted: &[(&JsonPathText, Json)]) -> String {

@@ -14,6 +14,7 @@ use super::{Isolation, LaunchError, Launcher, ProcessLauncher};
 use crate::{
     arrange::check_config,
     expect::compile_regex,
+    step::Prices,
     text::{Entries, Node, Period, Placed, Text, check_node, check_text},
 };
 
@@ -45,6 +46,7 @@ pub struct SubjectConfig {
     pub(crate) env_allow: Vec<String>,
     /// Beside the subject, what requests of scenarios may go to: `http://127.0.0.1:9000`.
     pub(crate) origins: Vec<String>,
+    pub(crate) prices: Prices,
     pub(crate) source: Source,
 }
 
@@ -126,6 +128,7 @@ impl SubjectConfig {
             scenarios: file.scenarios.unwrap_or_else(|| vec!["scenarios".to_owned()]),
             env_allow: file.env_allow,
             origins: file.origins.iter().filter_map(|text| origin(text).ok()).collect(),
+            prices: file.prices,
             source,
         })
     }
@@ -145,6 +148,7 @@ impl SubjectConfig {
             scenarios: vec!["scenarios".to_owned()],
             env_allow: Vec::new(),
             origins: Vec::new(),
+            prices: Prices::default(),
             source: Source::new(name, ""),
         }
     }
@@ -243,6 +247,9 @@ struct File {
     /// Beside the subject, what `http` steps may address and be redirected to: `https://pay.example`. Default: nothing.
     #[serde(default)]
     origins: Vec<Text>,
+    /// Language models by name, in US dollars per million tokens, for `budget` steps; `*` is for every other.
+    #[serde(default)]
+    prices: Prices,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

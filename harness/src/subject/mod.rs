@@ -25,6 +25,6 @@ pub use url::UrlLauncher;
 
 pub(crate) use config::{ReadyCheck, Reset, schema as config_schema};
 use isolation::Isolation;
-pub(crate) use log::tail;
+pub(crate) use log::{tail, whole};
 pub(crate) use ports::PortLease;
 pub(crate) use ready::{root_cause, wait_ready};

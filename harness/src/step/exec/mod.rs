@@ -1,6 +1,5 @@
 //! `exec`: a command against the subject's tree, for subjects that are command lines. With `pty`, on a terminal.
 
-mod files;
 mod terminal;
 
 use std::{
@@ -13,14 +12,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use self::{
-    files::Found,
-    terminal::{PtyFile, TerminalPlan, TurnFile},
-};
+use self::terminal::{PtyFile, TerminalPlan, TurnFile};
 use super::{
     Captures, Halt, Kind, Outcome, Stage, Step,
     capture::{CaptureRule, capture},
     document::{Around, check_document, check_document_rules, check_latency},
+    files::{self, Found},
 };
 use crate::{
     expect::{Material, Mismatch, cut},

@@ -21,7 +21,7 @@ use tower::{Layer, Service};
 const CLIENTS_MAX: usize = 64; // far more ways than a suite has; templates in options could make many
 const IDLE: Duration = Duration::from_secs(5); // longer than a story pauses, shorter than ports return
 /// A subject shall not be able to tell that it is tested.
-pub(super) const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64)";
+pub(crate) const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64)";
 
 /// A way of connecting.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -70,6 +70,14 @@ impl Clients {
     /// For plain http, without any option.
     pub(crate) fn plain(&self) -> &Client {
         &self.plain
+    }
+
+    /// For an address without any option.
+    ///
+    /// `Err` says why there can be no TLS.
+    pub(crate) fn of(&self, url: &reqwest::Url) -> Result<Client, String> {
+        let security = if url.scheme() == "https" { Security::Tls } else { Security::Plain };
+        self.get(&Connection { security, ..Connection::default() })
     }
 
     /// `Err` says what of the options cannot be used.

@@ -17,7 +17,7 @@ impl CookieJar {
         self.0.store_response_cookies(parsed, &secure(url));
     }
 
-    pub(super) fn cookies(&self, url: &Url) -> Vec<(String, String)> {
+    pub(crate) fn cookies(&self, url: &Url) -> Vec<(String, String)> {
         let url = secure(url);
         self.0.get_request_values(&url).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }

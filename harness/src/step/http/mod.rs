@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
 use tokio::time::timeout;
 
-pub(crate) use client::Clients;
+pub(crate) use client::{Clients, USER_AGENT};
 pub(crate) use file::HttpFile;
 pub(crate) use jar::CookieJar;
 
@@ -106,6 +106,7 @@ impl Step for Http {
         }
         stage.secrets.learn(&request.secret.clone().into());
         let allowed = stage.origins();
+        stage.session.requests += 1;
         let exchange = Exchange {
             clients: stage.actor.clients,
             connection,
@@ -168,7 +169,7 @@ fn without_answer(request: &Request, progress: &Progress, mismatch: Mismatch) ->
 }
 
 /// Names with their values as texts; a list is several of one name.
-fn pairs(entries: &Entries<Node>, scope: &Scope) -> Result<Vec<(String, String)>, Halt> {
+pub(super) fn pairs(entries: &Entries<Node>, scope: &Scope) -> Result<Vec<(String, String)>, Halt> {
     let mut pairs = Vec::new();
     for (name, node) in entries.iter() {
         let name = scope.text(name)?;

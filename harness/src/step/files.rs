@@ -1,4 +1,4 @@
-//! Reads the files that a command left. Only regular files below the subject's tree or the trial's data folder: a link
+//! Reads the files that a subject left. Only regular files below the subject's tree or the trial's data folder: a link
 //! that a subject makes leads to nothing of this machine.
 
 use std::{
@@ -9,9 +9,9 @@ use std::{
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 
-use crate::step::Room;
+use super::Room;
 
-pub(super) const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024; // as of a stream of output
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024; // as of a stream of output
 
 /// What stands in a file.
 pub(super) enum Found {
