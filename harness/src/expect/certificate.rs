@@ -36,16 +36,28 @@ pub(crate) enum CertificateField {
     Issuer,
     StartDate,
     ExpireDate,
+    #[serde(alias = "serial_number")]
     Serial,
     /// All names as one text, separated by `, `.
+    #[serde(alias = "subject_alt_name")]
     San,
     /// The whole as PEM.
     Value,
 }
 
 impl CertificateField {
-    pub(super) const NAMES: [&'static str; 7] =
-        ["subject", "issuer", "start_date", "expire_date", "serial", "san", "value"];
+    /// The longer names are Hurl's.
+    pub(super) const NAMES: [&'static str; 9] = [
+        "subject",
+        "issuer",
+        "start_date",
+        "expire_date",
+        "serial",
+        "serial_number",
+        "san",
+        "subject_alt_name",
+        "value",
+    ];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {

@@ -241,7 +241,7 @@ mod tests {
             "{cookie: none, exists: false}",
             "{body: true, contains: café}",
             "{bytes: true, contains: {hex: e9}}",
-            "{rawbytes: true, equals: zipped}",
+            "{rawbytes: true, equals: {text: zipped}}",
             "{xpath: 'string(//title)', equals: café}",
             "{xpath: //p, exists: false}",
             "{xpath: //title, filters: [count], equals: 1}",
@@ -251,6 +251,7 @@ mod tests {
             "{variable: known, equals: 7}",
             "{variable: none, exists: false}",
             "{certificate: subject, exists: false}",
+            "{certificate: serial_number, exists: false}",
             "{sha256: true, filters: [to_hex], length: 64}",
             "{md5: true, length: 16}",
         ] {
@@ -272,6 +273,19 @@ mod tests {
         assert_eq!(
             check("{header: none, filters: [to_int], exists: false}", b""),
             ["header none: expected a value for the filter `to_int`, got nothing there"]
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_not_looked_at_as_one() {
+        let material = Material::bytes(b"ok \xff");
+        for yaml in ["{body: true, contains: ok}", "{regex: ok, exists: true}", "{xpath: //a, exists: false}"] {
+            let found = read(yaml).unwrap().check(&material, &Scope::default()).unwrap();
+            assert_eq!(found.len(), 1, "{yaml}");
+            assert!(found[0].message().contains("expected a text in UTF-8, got"), "{found:?}");
+        }
+        assert!(
+            read("{bytes: true, contains: {hex: ff}}").unwrap().check(&material, &Scope::default()).unwrap().is_empty()
         );
     }
 

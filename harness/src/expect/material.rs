@@ -14,7 +14,8 @@ pub(crate) struct Material<'a> {
     document: Document<'a>,
     response: Option<&'a Response>,
     json: OnceCell<Result<Json, String>>,
-    text: OnceCell<String>,
+    /// With the name of the character set that it does not fit.
+    text: OnceCell<(String, Option<&'static str>)>,
     markup: OnceCell<Result<xpath::Document, String>>,
 }
 
@@ -118,14 +119,28 @@ impl<'a> Material<'a> {
         }
     }
 
-    /// The document as text, by the character set that the response names; what does not fit it is replaced.
+    /// The document as people are shown it: what does not fit its character set is replaced.
     pub(crate) fn as_text(&self) -> &str {
+        &self.decoded().0
+    }
+
+    /// The document as text, by the character set that the response names, else UTF-8; `Err` names the one that it does
+    /// not fit.
+    pub(crate) fn text(&self) -> Result<&str, &'static str> {
+        match self.decoded() {
+            (text, None) => Ok(text),
+            (_, Some(encoding)) => Err(encoding),
+        }
+    }
+
+    fn decoded(&self) -> &(String, Option<&'static str>) {
         self.text.get_or_init(|| match self.document {
-            Document::Json(json) => json.to_string(),
-            Document::Bytes(bytes) => match self.response.and_then(Response::encoding) {
-                Some(encoding) => encoding.decode(bytes).0.into_owned(),
-                None => String::from_utf8_lossy(bytes).into_owned(),
-            },
+            Document::Json(json) => (json.to_string(), None),
+            Document::Bytes(bytes) => {
+                let encoding = self.response.and_then(Response::encoding).unwrap_or(encoding_rs::UTF_8);
+                let (text, is_broken) = encoding.decode_without_bom_handling(bytes);
+                (text.into_owned(), is_broken.then(|| encoding.name()))
+            }
         })
     }
 

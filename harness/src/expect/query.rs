@@ -139,6 +139,12 @@ impl Query {
 
     /// `None` where nothing is there.
     pub(crate) fn find(&self, material: &Material<'_>, scope: &Scope) -> Result<Option<Value>, Stuck> {
+        let text = || {
+            let refused = |encoding| {
+                refused(&format!("a text in {encoding}"), cut(material.as_text().to_owned(), BRIEF_BYTES_MAX))
+            };
+            material.text().map_err(refused)
+        };
         let response = || material.response().ok_or_else(|| refused("a response", "a step that has none".to_owned()));
         Ok(match self {
             Self::Jsonpath(path, found) => {
@@ -146,12 +152,13 @@ impl Query {
                 path.find_as(json, *found, scope)?.map(Value::Json)
             }
             Self::Xpath(expression) => {
+                text()?;
                 let document =
                     material.as_markup().map_err(|reason| refused("XML or HTML", in_document(reason, material)))?;
                 Some(expression.find(document, scope)?)
             }
-            Self::Regex(pattern) => pattern.find(material.as_text(), scope)?.map(Value::text),
-            Self::Body => Some(Value::text(material.as_text())),
+            Self::Regex(pattern) => pattern.find(text()?, scope)?.map(Value::text),
+            Self::Body => Some(Value::text(text()?)),
             Self::Bytes => Some(Value::Bytes(material.as_bytes().into_owned())),
             Self::Variable(name) => scope.get(&scope.text(name)?).map(Value::Json),
             Self::Sha256 => Some(Value::Bytes(sha2::Sha256::digest(material.as_bytes()).to_vec())),

@@ -88,7 +88,8 @@ impl Value {
         }
     }
 
-    /// Equality with what was written. Bytes are written as `{hex: …}`, `{base64: …}` or a text; dates as RFC 3339.
+    /// Equality with what was written. Bytes are written as `{hex: …}`, `{base64: …}` or `{text: …}`; dates
+    /// as RFC 3339.
     pub(crate) fn equals(&self, wanted: &Json) -> bool {
         match self {
             Self::Json(json) => same(wanted, json),
@@ -133,10 +134,13 @@ pub(super) fn order_numbers(a: &Number, b: &Number) -> Option<Ordering> {
 pub(super) fn written_bytes(wanted: &Json) -> Option<Vec<u8>> {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     match wanted {
-        Json::String(text) => Some(text.as_bytes().to_vec()),
-        Json::Object(map) if map.len() == 1 => match (map.get("hex"), map.get("base64")) {
-            (Some(Json::String(text)), _) => hex::decode(text.trim()).ok(),
-            (_, Some(Json::String(text))) => BASE64_STANDARD.decode(text.trim()).ok(),
+        Json::Object(map) if map.len() == 1 => match map.iter().next()? {
+            (name, Json::String(text)) => match name.as_str() {
+                "hex" => hex::decode(text.trim()).ok(),
+                "base64" => BASE64_STANDARD.decode(text.trim()).ok(),
+                "text" => Some(text.as_bytes().to_vec()),
+                _ => None,
+            },
             _ => None,
         },
         _ => None,
@@ -156,10 +160,11 @@ mod tests {
     use super::Value;
 
     #[test]
-    fn bytes_equal_what_is_written_as_text_hex_or_base64() {
+    fn bytes_equal_what_is_written_as_hex_base64_or_text() {
         let bytes = Value::Bytes(vec![0xff, 0x00]);
         assert!(bytes.equals(&json!({ "hex": "FF00" })) && bytes.equals(&json!({ "base64": "/wA=" })));
-        assert!(Value::Bytes(b"hi".to_vec()).equals(&json!("hi")));
+        let text = Value::Bytes(b"hi".to_vec());
+        assert!(text.equals(&json!({ "text": "hi" })) && !text.equals(&json!("hi")), "bytes are no text");
         assert!(!bytes.equals(&json!("ff00")) && !bytes.equals(&json!({ "hex": "xx" })));
     }
 

@@ -70,6 +70,9 @@ async fn invalid_utf8_is_no_json_and_is_shown_marked() {
     let message = failure(raw(vec![b'{', 0xff, b'}']), JSON_200).await;
     assert!(message.starts_with("body: expected JSON, got "), "{message}");
     assert!(message.contains('\u{fffd}'), "{message}");
+    let rest = "steps: [{ http: { get: / }, expect: { body: { contains: ok } } }]";
+    let message = failure(raw(b"ok \xff".to_vec()), rest).await;
+    assert!(message.starts_with("body: expected a text in UTF-8, got ok"), "{message}");
 }
 
 #[tokio::test]

@@ -267,7 +267,7 @@ steps:
       body_bytes: 5
       sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
       md5: 5d41402abc4b2a76b9719d911017c592
-      checks: [{ rawbytes: true, length: 9 }, { bytes: true, equals: hello }]
+      checks: [{ rawbytes: true, length: 9 }, { bytes: true, equals: { text: hello } }]
   - { http: { get: /zstd }, expect: { body: hello, body_bytes: { lte: 5 } } }
 "#;
     let record = trial(app, rest).await;

@@ -8,7 +8,7 @@ use super::{
     shown_text,
 };
 use crate::{
-    expect::{Material, Mismatch, Redirect, Response, Value},
+    expect::{Material, Mismatch, Redirect, Response, Value, cut},
     scenario::Expect,
     step::{
         Halt,
@@ -54,7 +54,13 @@ fn check_body(expect: &Expect, body: &[u8], material: &Material<'_>, scope: &Sco
     use sha2::Digest as _;
     let mut found = Vec::new();
     if let Some(predicates) = &expect.body {
-        found.extend(predicates.check_text("body", Some(material.as_text()), scope)?);
+        match material.text() {
+            Ok(text) => found.extend(predicates.check_text("body", Some(text), scope)?),
+            Err(encoding) => {
+                let observed = cut(material.as_text().to_owned(), 300); // a line or two of a report
+                found.push(Mismatch::new("body", format!("a text in {encoding}"), observed));
+            }
+        }
     }
     if let Some(bound) = &expect.body_bytes
         && let Some(words) = bound.refuses(body.len() as f64, scope)?
