@@ -21,7 +21,7 @@ use model::{
 use serde::Serialize;
 
 pub use agent::{AgentSession, Call, Conversation, Entry, OutsideCommand, Reply};
-pub use run::{AgentHead, Incident, Progress, Round, RunPage, StepStatus, Trial, WalkStep};
+pub use run::{AgentHead, Incident, Progress, Round, RunFold, RunPage, StepStatus, Trial, WalkStep, points};
 pub use trajectory::{Part, Step, StepState, Trajectory, TwinCall};
 
 #[derive(Debug, thiserror::Error)]

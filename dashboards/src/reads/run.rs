@@ -107,10 +107,9 @@ impl RunPage {
     /// Folds a run's own stream. `None` where it does not start with `run.created`.
     pub fn from_events(events: &[Event]) -> Option<Self> {
         let (first, rest) = events.split_first()?;
-        let Body::RunCreated(created) = &first.body else { return None };
-        let mut fold = Fold { state: State::new(created.clone()), page: Self::empty(created, first.seq) };
+        let mut fold = RunFold::begin(first)?;
         rest.iter().for_each(|event| fold.apply(event));
-        Some(fold.finish())
+        Some(fold.page())
     }
 
     fn empty(created: &Created, seq: u64) -> Self {
@@ -159,22 +158,41 @@ impl RunPage {
 
     /// What each gate saw, oldest first.
     pub fn points(&self) -> Vec<Point> {
-        let mut seen = 0;
-        let point = |gate: &GateEvaluated| {
-            let fresh = std::mem::replace(&mut seen, gate.iteration) == gate.iteration;
-            Point { iteration: gate.iteration, fresh, visible: gate.visible.clone(), holdout: gate.holdout.clone() }
-        };
-        self.gates.iter().map(point).collect()
+        points(&self.gates)
     }
 }
 
-struct Fold {
+/// What each of these gates of one run saw; they come oldest first.
+pub fn points<'a>(gates: impl IntoIterator<Item = &'a GateEvaluated>) -> Vec<Point> {
+    let mut seen = 0;
+    let point = |gate: &GateEvaluated| {
+        let fresh = std::mem::replace(&mut seen, gate.iteration) == gate.iteration;
+        Point { iteration: gate.iteration, fresh, visible: gate.visible.clone(), holdout: gate.holdout.clone() }
+    };
+    gates.into_iter().map(point).collect()
+}
+
+/// A run's page as it grows: whoever keeps it reads each event once.
+#[derive(Clone, Debug)]
+pub struct RunFold {
     state: State,
     page: RunPage,
 }
 
-impl Fold {
-    fn apply(&mut self, event: &Event) {
+impl RunFold {
+    /// From the first event of a run's own stream. `None` where that is not `run.created`.
+    pub fn begin(first: &Event) -> Option<Self> {
+        let Body::RunCreated(created) = &first.body else { return None };
+        Some(Self { state: State::new(created.clone()), page: RunPage::empty(created, first.seq) })
+    }
+
+    /// Where to read on.
+    pub fn last_seq(&self) -> u64 {
+        self.page.last_seq
+    }
+
+    /// The events must come in order, each once.
+    pub fn apply(&mut self, event: &Event) {
         self.state.apply(&event.body);
         self.page.last_seq = event.seq;
         match &event.body {
@@ -267,7 +285,8 @@ impl Fold {
         };
         // A second attempt of a grading action, or of a trial that infrastructure spoiled, counts instead of the first.
         self.page.trials.retain(|known| !same(known));
-        self.page.trials.push(Trial { round, finished: finished.clone() });
+        // A record is for the trial's own page, and large.
+        self.page.trials.push(Trial { round, finished: TrialFinished { record: None, ..finished.clone() } });
     }
 
     fn scored(&mut self, scored: &SuiteScored) {
@@ -294,12 +313,14 @@ impl Fold {
         }
     }
 
-    fn finish(mut self) -> RunPage {
-        let row = &mut self.page.row;
+    /// The page as it is now.
+    pub fn page(&self) -> RunPage {
+        let mut page = self.page.clone();
+        let row = &mut page.row;
         row.spent = self.state.spent;
-        row.iterations = self.page.progress.iteration;
-        row.incidents = u32::try_from(self.page.incidents.len()).unwrap_or(u32::MAX);
-        row.phase = match self.state.status {
+        row.iterations = page.progress.iteration;
+        row.incidents = u32::try_from(page.incidents.len()).unwrap_or(u32::MAX);
+        row.phase = match self.state.status.clone() {
             model::run::Status::Active => Phase::Active,
             model::run::Status::Parked(parked) => Phase::Parked(parked),
             model::run::Status::Finished(finished) => {
@@ -307,7 +328,7 @@ impl Fold {
                 Phase::Finished { verdict: finished.verdict, reason: finished.reason }
             }
         };
-        self.page
+        page
     }
 }
 

@@ -102,6 +102,10 @@ impl ActionId {
         Self(format!("{node}/{visit}/{attempt}"))
     }
 
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

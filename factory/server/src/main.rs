@@ -3,9 +3,11 @@
 mod cli;
 mod config;
 mod exit;
+mod folds;
 mod progress;
 mod reads;
 mod signals;
+mod tails;
 mod terminal;
 mod wiring;
 

@@ -1,8 +1,11 @@
 //! The dashboards' reads over the store: rows fetched here, folded there.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use dashboards::reads::{
-    AgentSession, AuditState, BadRow, Error, Reads, Result, RunPage, RunRow, SpecRow, Trajectory, TrialKey,
+    AgentSession, AuditState, BadRow, Error, Phase, Reads, Result, RunPage, RunRow, SpecRow, Trajectory, TrialKey,
+    points,
 };
 use futures::{StreamExt as _, stream::BoxStream};
 use model::{
@@ -10,21 +13,40 @@ use model::{
     id::{ActionId, RunId},
     verdict::Suite,
 };
-use store::Store;
+use store::{RunHead, Store};
 
-/// How soon the overview notices that any run has moved.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+use crate::{
+    folds::{Folds, Shared},
+    tails::Tails,
+};
 
-/// [`Reads`] over Postgres.
-pub(crate) struct StoreReads(pub(crate) Store);
+/// As many as a list of runs shows.
+const RUNS_MAX: u32 = 100;
+
+/// The overview is drawn anew at most this often.
+const PULSE_EVERY: Duration = Duration::from_secs(1);
+
+/// [`Reads`] over Postgres: lists by the projections, a run by the fold of its events.
+pub(crate) struct StoreReads {
+    store: Store,
+    folds: Folds,
+    tails: Tails,
+    specs: Shared<Vec<SpecRow>>,
+    runs: Shared<Vec<RunRow>>,
+}
 
 fn unavailable(error: impl std::error::Error) -> Error {
     Error::Unavailable(error.to_string())
 }
 
 impl StoreReads {
+    pub(crate) fn new(store: Store) -> Self {
+        let (folds, tails) = (Folds::new(store.clone()), Tails::new(store.clone()));
+        Self { store, folds, tails, specs: Shared::default(), runs: Shared::default() }
+    }
+
     async fn whole(&self, stream: &StreamId) -> Result<Vec<Event>> {
-        self.0.all_events(stream).await.map_err(unavailable)
+        self.store.all_events(stream).await.map_err(unavailable)
     }
 
     async fn trial(&self, stream: &StreamId, suite: Suite, key: &TrialKey) -> Result<Option<Trajectory>> {
@@ -34,14 +56,36 @@ impl StoreReads {
     }
 }
 
-/// Waits until the log holds more events than `last`; ends where the log does not answer.
-async fn next_change(store: &Store, last: Option<u64>) -> Option<((), Option<u64>)> {
-    loop {
-        tokio::time::sleep(LOOK_AGAIN).await;
-        let events = store.audit_state().await.ok()?.events;
-        if last.is_none_or(|last| last != events) {
-            return Some(((), Some(events)));
-        }
+fn row(head: RunHead) -> RunRow {
+    let RunHead { run, builds, visible, holdout, target, parked } = head;
+    let phase = match (run.verdict, parked) {
+        (Some(verdict), _) => Phase::Finished { verdict, reason: run.reason.unwrap_or_default() },
+        (None, Some(parked)) => Phase::Parked(parked),
+        (None, None) => Phase::Active,
+    };
+    RunRow {
+        run: run.run,
+        spec: run.spec,
+        title: run.spec_title,
+        phase,
+        created_at: run.created_at,
+        ended_at: run.finished_at,
+        iterations: builds,
+        target,
+        visible,
+        holdout,
+        spent: run.spent,
+        incidents: run.incidents,
+    }
+}
+
+fn spec(spec: store::SpecRow) -> SpecRow {
+    SpecRow {
+        id: spec.spec,
+        title: spec.latest.run.spec_title.clone(),
+        path: spec.latest.run.spec_path.clone(),
+        history: points(spec.gates.iter().map(|gate| &gate.gate)),
+        latest: Some(row(spec.latest)),
     }
 }
 
@@ -55,37 +99,27 @@ fn trial_of(event: Event) -> Option<TrialFinished> {
 #[async_trait]
 impl Reads for StoreReads {
     async fn specs(&self) -> Result<Vec<SpecRow>> {
-        let rows = self.0.specs().await.map_err(unavailable)?;
-        let mut specs = Vec::new();
-        for row in rows {
-            let page = self.run(&row.latest.run).await?;
-            specs.push(SpecRow {
-                id: row.spec,
-                title: row.latest.spec_title,
-                path: row.latest.spec_path,
-                history: page.as_ref().map(RunPage::points).unwrap_or_default(),
-                latest: page.map(|page| page.row),
-            });
-        }
-        Ok(specs)
+        let ask = async || Ok(self.store.specs().await.map_err(unavailable)?.into_iter().map(spec).collect());
+        self.specs.get(ask).await
     }
 
     async fn runs(&self, limit: u32) -> Result<Vec<RunRow>> {
-        let rows = self.0.runs(u64::from(limit), None).await.map_err(unavailable)?;
-        let mut runs = Vec::new();
-        for row in rows {
-            // The fold is the one truth about a run; the projection says which runs there are.
-            runs.extend(self.run(&row.run).await?.map(|page| page.row));
-        }
+        let limit = limit.min(RUNS_MAX) as usize;
+        let ask = async || {
+            let heads = self.store.run_heads(u64::from(RUNS_MAX)).await.map_err(unavailable)?;
+            Ok(heads.into_iter().map(row).collect())
+        };
+        let mut runs: Vec<RunRow> = self.runs.get(ask).await?;
+        runs.truncate(limit);
         Ok(runs)
     }
 
     async fn run(&self, run: &RunId) -> Result<Option<RunPage>> {
-        Ok(RunPage::from_events(&self.whole(&StreamId::run(run)).await?))
+        self.folds.run(run).await.map_err(unavailable)
     }
 
     async fn sealed_trials_for_people(&self, run: &RunId) -> Result<Vec<TrialFinished>> {
-        Ok(self.whole(&StreamId::sealed(run)).await?.into_iter().filter_map(trial_of).collect())
+        self.folds.sealed_trials(run).await.map_err(unavailable)
     }
 
     async fn trajectory(&self, run: &RunId, key: &TrialKey) -> Result<Option<Trajectory>> {
@@ -101,31 +135,24 @@ impl Reads for StoreReads {
     }
 
     async fn events(&self, run: &RunId, after_seq: u64, limit: u32) -> Result<Vec<Event>> {
-        self.0.events(&StreamId::run(run), after_seq, u64::from(limit)).await.map_err(unavailable)
+        self.store.events(&StreamId::run(run), after_seq, u64::from(limit)).await.map_err(unavailable)
     }
 
     fn follow(&self, run: &RunId, after_seq: u64) -> BoxStream<'static, Event> {
-        // A browser whose stream ends asks again from where it was, so an error is an end.
-        let events = self.0.follow(StreamId::run(run), after_seq);
-        events.take_while(|event| std::future::ready(event.is_ok())).filter_map(async |event| event.ok()).boxed()
+        self.tails.follow(run, after_seq).boxed()
     }
 
     fn pulse(&self) -> BoxStream<'static, ()> {
-        let store = self.0.clone();
-        let counted = futures::stream::unfold(None, move |last| {
-            let store = store.clone();
-            async move { next_change(&store, last).await }
-        });
-        counted.boxed()
+        self.store.pulse(PULSE_EVERY).boxed()
     }
 
     async fn audit(&self) -> Result<AuditState> {
-        let state = self.0.audit_state().await.map_err(unavailable)?;
+        let state = self.store.audit_state().await.map_err(unavailable)?;
         Ok(AuditState {
             streams: state.streams,
             events: state.events,
             verified_at: state.checked_at,
-            head: self.0.head_digest().await.map_err(unavailable)?,
+            head: self.store.head_digest().await.map_err(unavailable)?,
             first_bad: state.first_bad.as_deref().map(bad_row),
         })
     }

@@ -115,6 +115,8 @@ async fn tell(pool: PgPool, signals: Arc<Signals>) -> sqlx::Result<()> {
 async fn listen(pool: PgPool, signals: Arc<Signals>) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(CHANNEL).await?;
+    // What was sent before is lost, so everybody looks.
+    signals.hints.send(Hint::Anywhere).ok();
     loop {
         // `None` is a connection that broke and came back: what was sent between is lost, so everybody looks.
         let notification = listener.try_recv().await?;
@@ -182,6 +184,21 @@ impl Store {
             }
         })
         .map_ok(|(_, event)| event)
+    }
+
+    /// Says that something was committed to any stream, at most once in `every`. Asks the database nothing, however many
+    /// listen.
+    pub fn pulse(&self, every: Duration) -> impl Stream<Item = ()> + Send + use<> {
+        let hints = self.feed.signals.hints.subscribe();
+        stream::unfold((hints, tokio::time::Instant::now()), move |(mut hints, not_before)| async move {
+            if let Err(broadcast::error::RecvError::Closed) = hints.recv().await {
+                return None;
+            }
+            tokio::time::sleep_until(not_before).await;
+            // Whoever hears this looks after it, and sees what is hinted at until now.
+            let hints = hints.resubscribe();
+            Some(((), (hints, tokio::time::Instant::now() + every)))
+        })
     }
 
     /// The events of all streams but the sealed ones, in one order that is the same for every reader. An event comes

@@ -34,9 +34,7 @@ pub use embedded::{Access, Cluster, DatabaseUrl, Error as ProvideError, Options,
 pub use error::Error;
 pub use follow::{Cursor, ParseCursorError};
 pub use queue::{Lease, LeaseError, QueueState};
-pub use read::{
-    ActionRow, ActionStatus, AuditState, GateRow, IncidentRow, RunRow, RunStatus, ScoreRow, SpecRow, TrialRow,
-};
+pub use read::{AuditState, GateRow, RunHead, RunRow, RunStatus, SpecRow};
 pub use schema::OpenError;
 use sqlx::{
     Connection,

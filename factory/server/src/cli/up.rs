@@ -82,7 +82,7 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn serve(factory: &Factory, listener: TcpListener, stop: CancellationToken) -> JoinHandle<std::io::Result<()>> {
     use axum::serve::ListenerExt as _;
 
-    let router = dashboards::router(Arc::new(StoreReads(factory.store.clone())));
+    let router = dashboards::router(Arc::new(StoreReads::new(factory.store.clone())));
     // Without it small writes of an event stream wait 40 ms for an acknowledgement.
     let listener = listener.tap_io(|stream| {
         stream.set_nodelay(true).ok();

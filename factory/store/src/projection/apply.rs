@@ -6,8 +6,8 @@ use jiff_sqlx::ToSqlx as _;
 use model::{
     budget::Spend,
     event::{
-        grade::{GateEvaluated, SuiteScored, TrialFinished},
-        run::{Action, Created},
+        grade::{GateEvaluated, SuiteScored},
+        run::Created,
     },
 };
 use serde::Serialize;
@@ -68,6 +68,9 @@ fn statement(change: &Change) -> Statement<'_> {
                 .bind(text(node))
                 .bind(visit.map(count))
         }
+        ChangeKind::RunBuilds { visit } => {
+            sqlx::query("update proj_runs set builds = greatest(builds, $2) where run = $1").bind(run).bind(count(*visit))
+        }
         ChangeKind::RunSpent { action, spent } => with_spend(
             sqlx::query(
                 "update proj_runs set cost_usd_micros = cost_usd_micros + $2, input_tokens = input_tokens + $3,
@@ -94,40 +97,8 @@ fn statement(change: &Change) -> Statement<'_> {
         ChangeKind::RunTroubled => {
             sqlx::query("update proj_runs set incidents = incidents + 1 where run = $1").bind(run)
         }
-        ChangeKind::ActionScheduled(action) => schedule_action(change, action),
-        ChangeKind::ActionStarted { action, worker, at } => sqlx::query(
-            "update proj_actions set state = 'started', worker = $3, started_at = $4 where run = $1 and action = $2",
-        )
-        .bind(run)
-        .bind(text(action.as_str()))
-        .bind(text(worker))
-        .bind(at.to_sqlx()),
-        ChangeKind::ActionFinished { action, failure, spent, at } => with_spend(
-            sqlx::query(
-                "update proj_actions set cost_usd_micros = $2, input_tokens = $3, output_tokens = $4, model_calls = $5,
-                     state = case when $6::text is null then 'succeeded' else 'failed' end, failure = $6,
-                     finished_at = $7
-                 where run = $1 and action = $8",
-            )
-            .bind(run),
-            spent,
-        )
-        .bind(failure.as_deref().map(text))
-        .bind(at.to_sqlx())
-        .bind(text(action.as_str())),
-        ChangeKind::TrialFinished(trial) => finish_trial(change, trial),
         ChangeKind::SuiteScored(scored) => score_suite(change, scored),
         ChangeKind::GateEvaluated(gate) => evaluate_gate(change, gate),
-        ChangeKind::IncidentOpened { incident, code, summary } => sqlx::query(
-            "insert into proj_incidents (incident, run, seq, code, summary, opened_at) values ($1, $2, $3, $4, $5, $6)
-             on conflict (incident) do nothing",
-        )
-        .bind(text(incident))
-        .bind(run)
-        .bind(signed(change.seq))
-        .bind(text(code))
-        .bind(text(summary))
-        .bind(change.at.to_sqlx()),
     }
 }
 
@@ -146,41 +117,6 @@ fn create_run<'q>(run: &'q str, created: &'q Created) -> Statement<'q> {
     .bind(created.seed.to_string())
     .bind(json(&created.budget))
     .bind(created.created_at.to_sqlx())
-}
-
-fn schedule_action<'q>(change: &'q Change, action: &'q Action) -> Statement<'q> {
-    sqlx::query(
-        "insert into proj_actions (run, action, seq, node, visit, attempt, kind, state, scheduled_at)
-         values ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8)
-         on conflict (run, action) do nothing",
-    )
-    .bind(&change.run)
-    .bind(text(action.id.as_str()))
-    .bind(signed(change.seq))
-    .bind(text(&action.node))
-    .bind(count(action.visit))
-    .bind(count(action.attempt))
-    .bind(word(&action.kind))
-    .bind(change.at.to_sqlx())
-}
-
-fn finish_trial<'q>(change: &'q Change, trial: &'q TrialFinished) -> Statement<'q> {
-    sqlx::query(
-        "insert into proj_trials (run, seq, action, suite, scenario, requirements, trial, verdict, failure, duration_ms,
-             finished_at)
-         values ($1, $2, $3, $4, $5, $6::text::json, $7, $8, $9, $10, $11)",
-    )
-    .bind(&change.run)
-    .bind(signed(change.seq))
-    .bind(text(trial.action.as_str()))
-    .bind(word(&trial.suite))
-    .bind(text(&trial.scenario))
-    .bind(json(&trial.requirements))
-    .bind(count(trial.trial))
-    .bind(word(&trial.verdict))
-    .bind(trial.failure.as_deref().map(text))
-    .bind(signed(trial.duration_ms))
-    .bind(change.at.to_sqlx())
 }
 
 fn score_suite<'q>(change: &'q Change, scored: &'q SuiteScored) -> Statement<'q> {

@@ -12,9 +12,10 @@ use model::{
     budget::Spend,
     event::{
         Body, Event,
-        grade::{GateEvaluated, SuiteScored, TrialFinished},
-        run::{Action, Created, Outcome},
+        grade::{GateEvaluated, SuiteScored},
+        run::Created,
     },
+    flow::NodeKind,
     id::ActionId,
     verdict::Verdict,
 };
@@ -50,6 +51,10 @@ pub(crate) enum ChangeKind {
         node: String,
         visit: Option<u32>,
     },
+    /// The walk is at a build for the how-manieth time.
+    RunBuilds {
+        visit: u32,
+    },
     /// An action ended: what it cost; and the question that it was, if it was one, is answered.
     RunSpent {
         action: ActionId,
@@ -63,26 +68,8 @@ pub(crate) enum ChangeKind {
         commit: String,
     },
     RunTroubled,
-    ActionScheduled(Box<Action>),
-    ActionStarted {
-        action: ActionId,
-        worker: String,
-        at: Timestamp,
-    },
-    ActionFinished {
-        action: ActionId,
-        failure: Option<String>,
-        spent: Spend,
-        at: Timestamp,
-    },
-    TrialFinished(Box<TrialFinished>),
     SuiteScored(SuiteScored),
     GateEvaluated(Box<GateEvaluated>),
-    IncidentOpened {
-        incident: String,
-        code: String,
-        summary: String,
-    },
 }
 
 /// Whether [`project`] has anything to say about it. Most events are an agent's turns, which it has not.
@@ -94,14 +81,13 @@ fn concerns(body: &Body) -> bool {
         | Body::RunFinished(_)
         | Body::NodeArrived(_)
         | Body::ActionScheduled(_)
-        | Body::ActionStarted(_)
         | Body::ActionFinished(_)
         | Body::BranchWritten(_)
         | Body::IncidentOpened(_)
-        | Body::TrialFinished(_)
         | Body::SuiteScored(_)
         | Body::GateEvaluated(_) => true,
-        Body::TreeHydrated(_)
+        Body::ActionStarted(_)
+        | Body::TreeHydrated(_)
         | Body::TreeExported(_)
         | Body::SessionStarted(_)
         | Body::SessionTold(_)
@@ -115,6 +101,7 @@ fn concerns(body: &Body) -> bool {
         | Body::CommandPrinted(_)
         | Body::CommandExited(_)
         | Body::ControlProved(_)
+        | Body::TrialFinished(_)
         | Body::FeedbackComposed(_)
         | Body::LeakCaught(_) => false,
     }
@@ -144,39 +131,17 @@ fn kinds_of(body: &Body) -> Vec<ChangeKind> {
             at: finished.at,
         }],
         Body::NodeArrived(arrived) => vec![To::RunMoved { node: arrived.node, visit: None }],
-        Body::ActionScheduled(action) => vec![
-            To::RunMoved { node: action.node.clone(), visit: Some(action.visit) },
-            To::ActionScheduled(Box::new(action)),
-        ],
-        Body::ActionStarted(started) => {
-            vec![To::ActionStarted { action: started.action, worker: started.worker, at: started.at }]
+        Body::ActionScheduled(action) => {
+            let builds = (action.kind == NodeKind::Agent).then_some(To::RunBuilds { visit: action.visit });
+            [To::RunMoved { node: action.node, visit: Some(action.visit) }].into_iter().chain(builds).collect()
         }
-        Body::ActionFinished(finished) => vec![
-            To::RunSpent { action: finished.action.clone(), spent: finished.spent },
-            To::ActionFinished {
-                action: finished.action,
-                failure: failure_of(finished.outcome),
-                spent: finished.spent,
-                at: finished.at,
-            },
-        ],
+        Body::ActionFinished(finished) => vec![To::RunSpent { action: finished.action, spent: finished.spent }],
         Body::BranchWritten(written) => vec![To::RunBranched { branch: written.branch, commit: written.commit }],
-        Body::IncidentOpened(opened) => vec![
-            To::RunTroubled,
-            To::IncidentOpened { incident: opened.incident.to_string(), code: opened.code, summary: opened.summary },
-        ],
-        Body::TrialFinished(trial) => vec![To::TrialFinished(Box::new(trial))],
+        Body::IncidentOpened(_) => vec![To::RunTroubled],
         Body::SuiteScored(scored) => {
             vec![To::RunIterated { iteration: scored.iteration }, To::SuiteScored(scored)]
         }
         Body::GateEvaluated(gate) => vec![To::GateEvaluated(Box::new(gate))],
         _ => Vec::new(), // `concerns` names the others one by one
-    }
-}
-
-fn failure_of(outcome: Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Succeeded { .. } => None,
-        Outcome::Failed { message, .. } => Some(message),
     }
 }

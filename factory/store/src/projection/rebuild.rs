@@ -26,14 +26,7 @@ impl Store {
 }
 
 async fn empty(connection: &mut PgConnection) -> sqlx::Result<()> {
-    const EMPTY: [&str; 6] = [
-        "delete from proj_runs",
-        "delete from proj_actions",
-        "delete from proj_trials",
-        "delete from proj_scores",
-        "delete from proj_gates",
-        "delete from proj_incidents",
-    ];
+    const EMPTY: [&str; 3] = ["delete from proj_runs", "delete from proj_scores", "delete from proj_gates"];
     for statement in EMPTY {
         sqlx::query(statement).execute(&mut *connection).await?;
     }

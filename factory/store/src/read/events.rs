@@ -1,9 +1,6 @@
 //! Events in the order of their stream.
 
-use model::{
-    event::{Event, StreamId},
-    id::RunId,
-};
+use model::event::{Event, StreamId};
 use sqlx::PgExecutor;
 
 use crate::{
@@ -37,15 +34,6 @@ impl Store {
     /// The sequence of a stream's last event; 0 where there is none.
     pub async fn head_seq(&self, stream: &StreamId) -> Result<u64, Error> {
         Ok(self.head(stream).await?.map_or(0, |head| head.seq))
-    }
-
-    /// All runs, the newest first.
-    pub async fn run_ids(&self, limit: u64) -> Result<Vec<RunId>, Error> {
-        let ids: Vec<String> = sqlx::query_scalar("select run from proj_runs order by run desc limit $1")
-            .bind(signed(limit))
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(ids.into_iter().filter_map(|id| id.parse().ok()).collect())
     }
 }
 

@@ -6,6 +6,4 @@ mod runs;
 
 pub(crate) use events::events_page;
 pub(crate) use rows::{id, word};
-pub use runs::{
-    ActionRow, ActionStatus, AuditState, GateRow, IncidentRow, RunRow, RunStatus, ScoreRow, SpecRow, TrialRow,
-};
+pub use runs::{AuditState, GateRow, RunHead, RunRow, RunStatus, SpecRow};

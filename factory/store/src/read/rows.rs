@@ -16,6 +16,10 @@ pub(crate) fn small(row: &PgRow, column: &str) -> sqlx::Result<u32> {
     row.try_get::<i32, _>(column).map(|number| u32::try_from(number).unwrap_or(0))
 }
 
+pub(crate) fn maybe_small(row: &PgRow, column: &str) -> sqlx::Result<Option<u32>> {
+    row.try_get::<Option<i32>, _>(column).map(|number| number.and_then(|number| u32::try_from(number).ok()))
+}
+
 pub(crate) fn at(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
     row.try_get::<jiff_sqlx::Timestamp, _>(column).map(jiff_sqlx::Timestamp::to_jiff)
 }

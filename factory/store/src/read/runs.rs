@@ -3,16 +3,15 @@
 use jiff::Timestamp;
 use model::{
     budget::{Budget, Spend},
-    event::grade::{GateEvaluated, TrialVerdict},
-    flow::NodeKind,
+    event::{grade::GateEvaluated, run::Parked},
     hash::Digest,
-    id::{RunId, WorkspaceId},
-    verdict::{Score, Suite, Verdict},
+    id::{ActionId, RunId, WorkspaceId},
+    verdict::{Score, Verdict},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, Row, postgres::PgRow};
 
-use super::rows::{at, id, json, maybe_at, maybe_json, maybe_word, number, small, word};
+use super::rows::{at, id, json, maybe_at, maybe_json, maybe_small, maybe_word, number, small, word};
 use crate::{Error, Store, error::signed};
 
 const ROWS_MAX: u64 = 10_000; // of one run; more than a page can show
@@ -61,58 +60,19 @@ pub enum RunStatus {
     Finished,
 }
 
-/// One journalled action of a run.
+/// A run with where it stands: one line of a list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ActionRow {
-    pub action: String,
-    /// Of `action.scheduled`.
-    pub seq: u64,
-    pub node: String,
-    pub visit: u32,
-    pub attempt: u32,
-    pub kind: NodeKind,
-    pub status: ActionStatus,
-    pub worker: Option<String>,
-    pub failure: Option<String>,
-    pub spent: Spend,
-    pub scheduled_at: Timestamp,
-    pub started_at: Option<Timestamp>,
-    pub finished_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionStatus {
-    Scheduled,
-    Started,
-    Succeeded,
-    Failed,
-}
-
-/// One judged trajectory, without its record: that is in the event `seq`. Holdouts stand under their alias.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TrialRow {
-    pub seq: u64,
-    pub action: String,
-    pub suite: Suite,
-    pub scenario: String,
-    pub requirements: Vec<String>,
-    pub trial: u32,
-    pub verdict: TrialVerdict,
-    pub failure: Option<String>,
-    pub duration_ms: u64,
-    pub finished_at: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ScoreRow {
-    pub seq: u64,
-    pub action: String,
-    pub suite: Suite,
-    pub iteration: u32,
-    pub tree: Digest,
-    pub score: Score,
-    pub scored_at: Timestamp,
+pub struct RunHead {
+    pub run: RunRow,
+    /// Builds begun.
+    pub builds: u32,
+    /// Of the latest tree, by the last gate or grading.
+    pub visible: Option<Score>,
+    pub holdout: Option<Score>,
+    /// Of the last gate.
+    pub target: Option<f64>,
+    /// Set while the run waits for a person.
+    pub parked: Option<Parked>,
 }
 
 /// What the gate said, with its whole reasoning.
@@ -123,22 +83,12 @@ pub struct GateRow {
     pub evaluated_at: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct IncidentRow {
-    pub incident: String,
-    pub run: RunId,
-    pub seq: u64,
-    pub code: String,
-    pub summary: String,
-    pub opened_at: Timestamp,
-}
-
 /// A spec with the latest of its runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SpecRow {
     pub spec: String,
     pub runs: u64,
-    pub latest: RunRow,
+    pub latest: RunHead,
     /// The gates of the latest run, oldest first: satisfaction and interval per iteration.
     pub gates: Vec<GateRow>,
 }
@@ -155,6 +105,19 @@ pub struct AuditState {
     pub first_bad: Option<String>,
 }
 
+/// Each row of `proj_runs r` with its last gate and its last grading of each suite.
+macro_rules! head {
+    () => {
+        "select r.*,
+             v.seq as visible_seq, v.score as visible, h.seq as holdout_seq, h.score as holdout, g.seq as gate_seq, g.gate
+         from proj_runs r
+         left join lateral (select seq, score from proj_scores s where s.run = r.run and s.suite = 'visible'
+             order by seq desc limit 1) v on true
+         left join lateral (select seq, score from proj_scores s where s.run = r.run and s.suite = 'holdout'
+             order by seq desc limit 1) h on true
+         left join lateral (select seq, gate from proj_gates s where s.run = r.run order by seq desc limit 1) g on true"
+    };
+}
 impl Store {
     /// The newest runs, or those older than `before`.
     pub async fn runs(&self, limit: u64, before: Option<&RunId>) -> Result<Vec<RunRow>, Error> {
@@ -171,49 +134,37 @@ impl Store {
         Ok(row.fetch_optional(&self.pool).await?)
     }
 
-    /// In the order in which they were scheduled.
-    pub async fn run_actions(&self, run: &RunId) -> Result<Vec<ActionRow>, Error> {
-        self.of_run("select * from proj_actions where run = $1 order by seq, action limit $2", run).await
+    /// As [`Store::runs`], with what a list of runs shows besides.
+    pub async fn run_heads(&self, limit: u64) -> Result<Vec<RunHead>, Error> {
+        let rows = sqlx::query_as(concat!(head!(), " order by r.run desc limit $1")).bind(signed(limit.min(ROWS_MAX)));
+        Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    pub async fn run_trials(&self, run: &RunId) -> Result<Vec<TrialRow>, Error> {
-        self.of_run("select * from proj_trials where run = $1 order by seq limit $2", run).await
-    }
-
-    pub async fn run_scores(&self, run: &RunId) -> Result<Vec<ScoreRow>, Error> {
-        self.of_run("select * from proj_scores where run = $1 order by seq limit $2", run).await
-    }
-
+    /// The gates of a run, oldest first.
     pub async fn run_gates(&self, run: &RunId) -> Result<Vec<GateRow>, Error> {
-        self.of_run("select * from proj_gates where run = $1 order by seq limit $2", run).await
-    }
-
-    pub async fn run_incidents(&self, run: &RunId) -> Result<Vec<IncidentRow>, Error> {
-        self.of_run("select * from proj_incidents where run = $1 order by seq limit $2", run).await
-    }
-
-    /// Of all runs, the newest first.
-    pub async fn incidents(&self, limit: u64) -> Result<Vec<IncidentRow>, Error> {
-        let rows = sqlx::query_as("select * from proj_incidents order by opened_at desc, incident desc limit $1")
-            .bind(signed(limit.min(ROWS_MAX)));
+        let rows = sqlx::query_as("select * from proj_gates where run = $1 order by seq limit $2")
+            .bind(run.as_str())
+            .bind(signed(ROWS_MAX));
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
     /// Every spec that was ever run, by name.
     pub async fn specs(&self) -> Result<Vec<SpecRow>, Error> {
-        let latest: Vec<RunRow> =
-            sqlx::query_as("select distinct on (spec) * from proj_runs order by spec, run desc limit $1")
-                .bind(signed(ROWS_MAX))
-                .fetch_all(&self.pool)
-                .await?;
+        let latest: Vec<RunHead> = sqlx::query_as(concat!(
+            head!(),
+            " where r.run in (select max(run) from proj_runs group by spec) order by r.spec limit $1"
+        ))
+        .bind(signed(ROWS_MAX))
+        .fetch_all(&self.pool)
+        .await?;
         let counts: Vec<(String, i64)> =
             sqlx::query_as("select spec, count(*) from proj_runs group by spec").fetch_all(&self.pool).await?;
         let counts: std::collections::HashMap<_, _> = counts.into_iter().collect();
         let mut specs = Vec::with_capacity(latest.len());
         for latest in latest {
-            let runs = crate::error::unsigned(counts.get(&latest.spec).copied().unwrap_or(1));
-            let gates = self.run_gates(&latest.run).await?;
-            specs.push(SpecRow { spec: latest.spec.clone(), runs, latest, gates });
+            let runs = crate::error::unsigned(counts.get(&latest.run.spec).copied().unwrap_or(1));
+            let gates = self.run_gates(&latest.run.run).await?;
+            specs.push(SpecRow { spec: latest.run.spec.clone(), runs, latest, gates });
         }
         Ok(specs)
     }
@@ -228,13 +179,6 @@ impl Store {
         );
         Ok(row.fetch_optional(&self.pool).await?.unwrap_or_default())
     }
-
-    async fn of_run<T>(&self, statement: &'static str, run: &RunId) -> Result<Vec<T>, Error>
-    where
-        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
-    {
-        Ok(sqlx::query_as(statement).bind(run.as_str()).bind(signed(ROWS_MAX)).fetch_all(&self.pool).await?)
-    }
 }
 
 fn spend(row: &PgRow) -> sqlx::Result<Spend> {
@@ -248,10 +192,6 @@ fn spend(row: &PgRow) -> sqlx::Result<Spend> {
 
 impl FromRow<'_, PgRow> for RunRow {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let maybe_small = |column| {
-            let number: Option<i32> = row.try_get(column)?;
-            Ok::<_, sqlx::Error>(number.and_then(|number| u32::try_from(number).ok()))
-        };
         Ok(Self {
             run: id(row, "run")?,
             workspace: id(row, "workspace")?,
@@ -264,8 +204,8 @@ impl FromRow<'_, PgRow> for RunRow {
             worker: row.try_get("worker")?,
             epoch: number(row, "epoch")?,
             node: row.try_get("node")?,
-            visit: maybe_small("visit")?,
-            iteration: maybe_small("iteration")?,
+            visit: maybe_small(row, "visit")?,
+            iteration: maybe_small(row, "iteration")?,
             question: row.try_get("question")?,
             choices: maybe_json(row, "choices")?.unwrap_or_default(),
             verdict: maybe_word(row, "verdict")?,
@@ -281,53 +221,28 @@ impl FromRow<'_, PgRow> for RunRow {
     }
 }
 
-impl FromRow<'_, PgRow> for ActionRow {
+impl FromRow<'_, PgRow> for RunHead {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let run = RunRow::from_row(row)?;
+        let gate: Option<GateEvaluated> = maybe_json(row, "gate")?;
+        let gated: Option<i64> = row.try_get("gate_seq")?;
+        let latest = |graded: &str, score: &str, of_gate: Option<&Score>| {
+            let graded: Option<i64> = row.try_get(graded)?;
+            if gated > graded { Ok(of_gate.cloned()) } else { maybe_json(row, score) }
+        };
+        let parked_action: Option<String> = row.try_get("parked_action")?;
+        let parked = parked_action.zip(run.question.clone()).map(|(action, question)| Parked {
+            action: ActionId::from_stored(action),
+            question,
+            choices: run.choices.clone(),
+        });
         Ok(Self {
-            action: row.try_get("action")?,
-            seq: number(row, "seq")?,
-            node: row.try_get("node")?,
-            visit: small(row, "visit")?,
-            attempt: small(row, "attempt")?,
-            kind: word(row, "kind")?,
-            status: word(row, "state")?,
-            worker: row.try_get("worker")?,
-            failure: row.try_get("failure")?,
-            spent: spend(row)?,
-            scheduled_at: at(row, "scheduled_at")?,
-            started_at: maybe_at(row, "started_at")?,
-            finished_at: maybe_at(row, "finished_at")?,
-        })
-    }
-}
-
-impl FromRow<'_, PgRow> for TrialRow {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            seq: number(row, "seq")?,
-            action: row.try_get("action")?,
-            suite: word(row, "suite")?,
-            scenario: row.try_get("scenario")?,
-            requirements: json(row, "requirements")?,
-            trial: small(row, "trial")?,
-            verdict: word(row, "verdict")?,
-            failure: row.try_get("failure")?,
-            duration_ms: number(row, "duration_ms")?,
-            finished_at: at(row, "finished_at")?,
-        })
-    }
-}
-
-impl FromRow<'_, PgRow> for ScoreRow {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            seq: number(row, "seq")?,
-            action: row.try_get("action")?,
-            suite: word(row, "suite")?,
-            iteration: small(row, "iteration")?,
-            tree: id(row, "tree")?,
-            score: json(row, "score")?,
-            scored_at: at(row, "scored_at")?,
+            builds: small(row, "builds")?,
+            visible: latest("visible_seq", "visible", gate.as_ref().map(|gate| &gate.visible))?,
+            holdout: latest("holdout_seq", "holdout", gate.as_ref().map(|gate| &gate.holdout))?,
+            target: gate.map(|gate| gate.target),
+            parked,
+            run,
         })
     }
 }
@@ -335,19 +250,6 @@ impl FromRow<'_, PgRow> for ScoreRow {
 impl FromRow<'_, PgRow> for GateRow {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self { seq: number(row, "seq")?, gate: json(row, "gate")?, evaluated_at: at(row, "evaluated_at")? })
-    }
-}
-
-impl FromRow<'_, PgRow> for IncidentRow {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            incident: row.try_get("incident")?,
-            run: id(row, "run")?,
-            seq: number(row, "seq")?,
-            code: row.try_get("code")?,
-            summary: row.try_get("summary")?,
-            opened_at: at(row, "opened_at")?,
-        })
     }
 }
 
