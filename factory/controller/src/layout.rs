@@ -46,12 +46,21 @@ impl RunDir {
         self.0.join("sealed")
     }
 
+    /// Where all workspaces are.
+    pub fn works(&self) -> PathBuf {
+        self.0.join("work")
+    }
+
     pub fn work(&self, action: &ActionId) -> PathBuf {
-        self.0.join("work").join(action.as_str().replace('/', "-"))
+        self.works().join(action.as_str().replace('/', "-"))
+    }
+
+    pub fn trees(&self) -> PathBuf {
+        self.0.join("trees")
     }
 
     pub fn tree(&self, digest: Digest) -> PathBuf {
-        self.0.join("trees").join(digest.to_string().replace(':', "-"))
+        self.trees().join(digest.to_string().replace(':', "-"))
     }
 
     /// Takes no action: what lies here is seen by subjects, and must not say what they are tested for.

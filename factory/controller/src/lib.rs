@@ -6,6 +6,7 @@
 
 pub mod feedback;
 pub mod gate;
+pub mod gc;
 pub mod identity;
 mod journal;
 mod launcher;

@@ -132,7 +132,7 @@ impl Workspace {
 
     /// Takes out what the builder left. Call it when nothing of the builder is alive.
     pub(super) async fn export(&self, job: &Job) -> Result<Digest, Failure> {
-        let trees = job.dir().path().join("trees");
+        let trees = job.dir().trees();
         let staging = trees.join(format!("staging-{}", Uuid::now_v7()));
         let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", trees.display()));
         fs::create_dir_all(&trees).map_err(io)?;

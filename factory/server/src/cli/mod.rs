@@ -2,6 +2,7 @@
 
 mod audit;
 mod doctor;
+mod gc;
 mod init;
 mod lint;
 pub(crate) mod run;
@@ -44,6 +45,8 @@ enum Command {
     Runs(runs::RunsArguments),
     /// Start the dashboards, and perform runs that wait.
     Up(up::UpArguments),
+    /// Free the workspaces and trees of finished runs; the log keeps everything.
+    Gc(gc::GcArguments),
     /// Verify or anchor the audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -65,6 +68,7 @@ pub(crate) async fn execute(arguments: Arguments) -> ExitCode {
         Command::Resume(arguments) => Box::pin(run::resume(&config, arguments)).await,
         Command::Runs(arguments) => runs::list(&config, &arguments).await,
         Command::Up(arguments) => Box::pin(up::up(&config, arguments)).await,
+        Command::Gc(arguments) => gc::gc(&config, &arguments).await,
         Command::Audit(command) => audit::audit(&config, &command).await,
         Command::Lint(arguments) => lint::lint(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&config, &arguments).await,

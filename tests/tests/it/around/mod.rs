@@ -7,6 +7,7 @@ mod commands;
 mod database;
 mod disk;
 mod example;
+mod gc;
 mod page;
 
 use std::process::Command;
