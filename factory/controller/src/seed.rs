@@ -153,6 +153,7 @@ pub fn compile(spec_path: &Path, overrides: &Overrides, provider: Option<&str>) 
     let repository = repository.canonicalize().map_err(io(&repository))?;
     let shown = shown_from_here(&repository);
     let subject = SubjectConfig::load(&shown.join(&spec.subject))?;
+    check_folders(&source, &shown, &spec)?;
     let (visible, holdout) = suites(&shown.join(&spec.scenarios), &shown.join(&spec.holdout), &spec, &subject)?;
     check_whole(&source, &spec, &subject, &visible, &holdout)?;
     let agent = agent_setting(&repository, &source, &spec, overrides, provider)?;
@@ -180,6 +181,24 @@ fn shown_from_here(repository: &Path) -> PathBuf {
         Ok(here) if here == repository => PathBuf::new(),
         _ => repository.to_owned(),
     }
+}
+
+/// Before anything in them is read: the mistake is the path in the spec, or a folder that was not committed yet.
+fn check_folders(source: &Source, repository: &Path, spec: &Spec) -> Result<(), Diagnostics> {
+    let mut wrong = Diagnostics::default();
+    for (key, folder, whose) in [
+        ("scenarios:", &spec.scenarios, "the agent reads them"),
+        ("holdout:", &spec.holdout, "the agent never sees them"),
+    ] {
+        if !repository.join(folder).exists() {
+            let place = source.text().find(key).map_or(Place::START, |offset| source.place_of_offset(offset));
+            let error = source.diagnostic(place, format!("there is no folder `{folder}`"));
+            wrong.push(error.hint(format!(
+                "make it and put scenarios into it ({whose}), or name the right one; `factory init` writes examples"
+            )));
+        }
+    }
+    wrong.or(())
 }
 
 fn apply(spec: &mut Spec, overrides: &Overrides) {

@@ -33,6 +33,7 @@ struct Check {
 pub(crate) async fn doctor(config: &Config, arguments: &DoctorArguments) -> anyhow::Result<u8> {
     let checks = vec![
         home(config),
+        disk(config),
         database(config).await,
         isolation(config),
         program(config, "git"),
@@ -69,6 +70,27 @@ fn home(config: &Config) -> Check {
         needed: true,
         found: made.as_ref().map_or_else(|error| format!("{place}: {error}"), |()| place.to_string()),
         mend: made.is_err().then(|| "export FACTORY_HOME=/a/folder/that/you/may/write".to_owned()),
+    }
+}
+
+/// What one run of a small service takes: the database, a toolchain's output in a workspace, and a few trees.
+const DISK_BYTES_MIN: u64 = 1_000_000_000;
+
+fn disk(config: &Config) -> Check {
+    // A home that cannot be made is the check before this one.
+    let free = rustix::fs::statvfs(&config.home).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    disk_of(free.map_err(|errno| errno.to_string()))
+}
+
+fn disk_of(free_bytes: Result<u64, String>) -> Check {
+    let ok = free_bytes.as_ref().is_ok_and(|free| *free >= DISK_BYTES_MIN);
+    let found = free_bytes.map(|free| format!("{:.1} GB free in the home", free as f64 / 1e9));
+    Check {
+        name: "disk",
+        ok,
+        needed: true,
+        found: found.unwrap_or_else(|error| error),
+        mend: (!ok).then(|| "factory gc --keep 1   (or set FACTORY_HOME to a larger disk: 1 GB is needed)".to_owned()),
     }
 }
 
@@ -137,5 +159,19 @@ fn model() -> Check {
             |provider| format!("{}, key set", provider.name),
         ),
         mend: provider.is_none().then_some(mend),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_for_a_run_is_missing_something() {
+        let (full, roomy) = (disk_of(Ok(DISK_BYTES_MIN - 1)), disk_of(Ok(DISK_BYTES_MIN)));
+        assert_eq!((full.ok, full.needed, full.found.as_str()), (false, true, "1.0 GB free in the home"));
+        assert!(full.mend.is_some_and(|mend| mend.starts_with("factory gc")));
+        assert!(roomy.ok && roomy.mend.is_none());
+        assert!(!disk_of(Err("no such file".to_owned())).ok);
     }
 }

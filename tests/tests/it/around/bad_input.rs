@@ -192,7 +192,13 @@ fn a_folder_without_scenarios() {
 #[test]
 fn a_folder_of_holdouts_that_is_not_there() {
     let change = |place: &Workplace| fs::remove_dir_all(place.repository().join("holdout")).expect("ours");
-    insta::assert_snapshot!(refused(change), @"error: holdout/greeting:1:1: cannot read the file: No such file or directory (os error 2)");
+    insta::assert_snapshot!(refused(change), @r"
+    error: specs/greeting.md:11:1: there is no folder `holdout/greeting`
+        |
+     11 | holdout: holdout/greeting         # the agent never sees these
+        | ^
+      hint: make it and put scenarios into it (the agent never sees them), or name the right one; `factory init` writes examples
+    ");
 }
 
 #[test]

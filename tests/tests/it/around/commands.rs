@@ -85,7 +85,7 @@ fn doctor_lists_every_need_and_its_status_tells_whether_one_is_missing() {
     let place = Workplace::empty();
     let (fine, checks) = doctor(&place, None);
     assert_eq!(fine.status, 0, "{checks:#}");
-    for name in ["home", "database", "isolation", "git", "python3", "model"] {
+    for name in ["home", "disk", "database", "isolation", "git", "python3", "model"] {
         check(&checks, name);
     }
     assert_eq!(check(&checks, "model")["needed"], false, "a script plays where there is no key");

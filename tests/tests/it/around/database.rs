@@ -1,5 +1,7 @@
 //! `DATABASE_URL`: another Postgres instead of the private one.
 
+use std::process::Command;
+
 use e2e_tests::factory::Workplace;
 use serde_json::Value;
 
@@ -34,4 +36,27 @@ fn a_run_works_on_the_database_that_is_named_and_starts_none() {
     place.assert_nothing_runs();
     drop(cluster);
     host.assert_nothing_runs();
+}
+
+/// Issue 2, 3: where no Postgres can be found, the command that installs one is told, and nothing is begun.
+#[test]
+fn without_postgres_programs_the_command_that_installs_them_is_told() {
+    let place = Workplace::empty();
+    let hidden = "[ ! -d /usr/lib/postgresql ] || mount -t tmpfs none /usr/lib/postgresql; exec \"$@\"";
+    let without_postgres = |arguments: &[&str]| {
+        let factory = place.factory(arguments);
+        let mut command = Command::new("unshare");
+        // A mount of its own that nobody else sees; an ordinary user is root in there only.
+        command.args(if rustix::process::geteuid().is_root() { ["--mount"].as_slice() } else { &["-r", "--mount"] });
+        command.args(["sh", "-c", hidden, "sh"]).arg(factory.get_program()).args(factory.get_args());
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("FACTORY_HOME", place.home());
+        finished(&place, command)
+    };
+    let runs = without_postgres(&["runs"]);
+    assert_eq!(runs.status, 5, "{runs:?}");
+    insta::assert_snapshot!(runs.err, @"error: no Postgres 15 or newer was found; install it (Debian: apt-get install postgresql), name its bin folder in FACTORY_PG_BIN, or set DATABASE_URL");
+    let doctor = without_postgres(&["doctor"]);
+    assert!(doctor.out.contains("✗ database"), "{}", doctor.out);
+    assert!(doctor.out.contains("→ apt-get install postgresql"), "{}", doctor.out);
+    place.assert_nothing_runs();
 }
