@@ -21,12 +21,6 @@ pub(crate) fn points(difference: f64) -> String {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "money on a page: 2^53 millionths are 9 billion dollars")]
-pub(crate) fn usd(micros: u64) -> String {
-    let dollars = micros as f64 / 1e6;
-    if micros == 0 || micros >= 10_000 { format!("${dollars:.2}") } else { format!("${dollars:.4}") }
-}
-
 /// `840 ms`, `4.2 s`, `3 min 08 s`, `2 h 05 min`.
 #[expect(clippy::cast_precision_loss, reason = "only durations below a minute are divided")]
 pub(crate) fn duration(ms: u64) -> String {
@@ -130,7 +124,6 @@ mod tests {
             [duration(840), duration(4_200), duration(188_000), duration(7_500_000)],
             ["840 ms", "4.2 s", "3 min 08 s", "2 h 05 min"]
         );
-        assert_eq!([usd(0), usd(420), usd(1_250_000)], ["$0.00", "$0.0004", "$1.25"]);
         assert_eq!([points(0.124), points(-0.05), points(0.001)], ["+12", "−5", "0"]);
     }
 

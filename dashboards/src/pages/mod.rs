@@ -47,7 +47,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     }
     environment.add_filter("percent", format::percent);
     environment.add_filter("points", format::points);
-    environment.add_filter("usd", format::usd);
+    environment.add_filter("usd", model::budget::usd);
     environment.add_filter("duration", format::duration);
     environment.add_filter("count", format::count);
     environment.add_filter("segment", |text: String| format::segment(&text));

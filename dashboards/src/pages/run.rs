@@ -178,7 +178,7 @@ fn meters(run: &RunPage, elapsed_ms: u64) -> Vec<Meter> {
     };
     let iterations = u64::from(run.row.iterations);
     vec![
-        meter("Cost", spent.cost_usd_micros, budget.cost_usd_micros, format::usd),
+        meter("Cost", spent.cost_usd_micros, budget.cost_usd_micros, model::budget::usd),
         meter("Tokens", spent.tokens(), budget.tokens, format::count),
         meter("Time", elapsed_ms, budget.wall_time_ms, format::duration),
         meter("Iterations", iterations, budget.iterations.map(u64::from), format::count),

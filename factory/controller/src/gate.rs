@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness::stats::{self, Cell, Count};
 use model::{
-    event::grade::{RequirementEvidence, TrialVerdict},
+    event::grade::{GateEvaluated, RequirementEvidence, TrialVerdict},
     hash::Digest,
+    id::ActionId,
     spec::{Satisfaction, Spec},
     verdict::{Score, Suite},
 };
@@ -28,17 +29,19 @@ pub struct Graded {
     pub fresh: bool,
 }
 
+/// Where the walk is when the gate is asked.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    pub action: ActionId,
+    pub iteration: u32,
+    /// The re-run of every scenario must have happened too.
+    pub fresh: bool,
+}
+
 /// The gate's finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    pub visible: Score,
-    pub holdout: Score,
-    pub gap: f64,
-    pub gap_low: f64,
-    pub gap_high: f64,
-    pub satisfied: bool,
-    pub reason: String,
-    pub requirements: Vec<RequirementEvidence>,
+    pub gate: GateEvaluated,
     /// What failed, as a digest: equal digests are equal sets of failing scenarios.
     pub failures: Digest,
 }
@@ -65,8 +68,9 @@ impl Planned {
     }
 }
 
-/// Judges all trials of one tree. With `fresh`, the re-run of every scenario must have happened too.
-pub fn evaluate(spec: &Spec, planned: &Planned, trials: &[Graded], fresh: bool) -> Finding {
+/// Judges all trials of one tree.
+pub fn evaluate(spec: &Spec, planned: &Planned, trials: &[Graded], visit: Visit) -> Finding {
+    let Visit { action, iteration, fresh } = visit;
     let visible = score(&spec.satisfaction, trials, Suite::Visible);
     let holdout = score(&spec.satisfaction, trials, Suite::Holdout);
     let objections = [(Suite::Visible, &visible), (Suite::Holdout, &holdout)]
@@ -77,7 +81,10 @@ pub fn evaluate(spec: &Spec, planned: &Planned, trials: &[Graded], fresh: bool) 
     let (gap, interval) = stats::gap(count(&visible), count(&holdout), GAP_CONFIDENCE)
         .map_or((0.0, (-1.0, 1.0)), |(gap, interval)| (gap, (interval.lower, interval.upper)));
     let held = if fresh { ", and it held over fresh trials" } else { "" };
-    Finding {
+    let gate = GateEvaluated {
+        action,
+        iteration,
+        target: spec.satisfaction.target,
         satisfied: objections.is_empty(),
         reason: if objections.is_empty() {
             let (v, h) = (visible.lower_bound, holdout.lower_bound);
@@ -91,8 +98,8 @@ pub fn evaluate(spec: &Spec, planned: &Planned, trials: &[Graded], fresh: bool) 
         gap_low: interval.0,
         gap_high: interval.1,
         requirements: evidence(spec, trials),
-        failures: failing(trials),
-    }
+    };
+    Finding { gate, failures: failing(trials) }
 }
 
 fn of_suite(trials: &[Graded], suite: Suite) -> impl Iterator<Item = &Graded> {
@@ -231,11 +238,11 @@ mod tests {
             .collect()
     }
 
-    /// The gate's finding, with every scenario planned that a trial names.
-    fn evaluate(spec: &Spec, trials: &[Graded], fresh: bool) -> Finding {
+    /// What the gate says, with every scenario planned that a trial names.
+    fn evaluate(spec: &Spec, trials: &[Graded], fresh: bool) -> GateEvaluated {
         let names = |suite| of_suite(trials, suite).map(|trial| trial.scenario.clone()).collect();
         let planned = Planned { visible: names(Suite::Visible), holdout: names(Suite::Holdout) };
-        super::evaluate(spec, &planned, trials, fresh)
+        super::evaluate(spec, &planned, trials, Visit { action: ActionId::new("gate", 1, 1), iteration: 1, fresh }).gate
     }
 
     #[test]

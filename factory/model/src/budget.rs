@@ -33,6 +33,13 @@ impl std::ops::AddAssign for Spend {
     }
 }
 
+/// `$1.25`; below a cent `$0.0004`, since a turn often costs less.
+#[expect(clippy::cast_precision_loss, reason = "exact up to nine billion dollars")]
+pub fn usd(micros: u64) -> String {
+    let dollars = micros as f64 / 1e6;
+    if micros == 0 || micros >= 10_000 { format!("${dollars:.2}") } else { format!("${dollars:.4}") }
+}
+
 impl Spend {
     pub fn tokens(&self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
@@ -82,5 +89,15 @@ impl Budget {
             wall_time_ms: self.wall_time_ms.map(|most| most.saturating_sub(elapsed_ms)),
             iterations: self.iterations,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_told_to_the_cent_and_less_than_a_cent_in_full() {
+        assert_eq!([usd(0), usd(420), usd(1_250_000)], ["$0.00", "$0.0004", "$1.25"]);
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use model::{
+    budget::usd,
     event::{
         Body, Event,
         agent::{EndReason, SessionEnded},
@@ -234,11 +235,6 @@ fn branch_written(branch: &BranchWritten) -> Line {
     line(Mark::Good, format!("branch   {} at {commit}", branch.branch))
 }
 
-/// `$0.0123`: four digits, since a turn often costs less than a cent.
-pub(crate) fn usd(micros: u64) -> String {
-    format!("${:.4}", micros as f64 / 1e6)
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -333,13 +329,13 @@ mod tests {
             scored("stay-visible", Suite::Visible, score(4, 4)),
         ]), @r#"
         Heading iteration 1
-        Good build    3 turns, 0 tool calls, 1000 tokens, $0.0123
+        Good build    3 turns, 0 tool calls, 1000 tokens, $0.01
         Bad pays #1: step 2 "pay": expected 201, got 500
         Bad visible    3/4   satisfaction 0.750, lower bound 0.500
         Note feedback goes back to the builder; of the hidden checks it says only:
         Detail R6 · retries: about half fail
         Good visible    4/4   satisfaction 1.000, lower bound 0.500, fresh values
-        [iteration 1 · stay-visible · $0.0000]
+        [iteration 1 · stay-visible · $0.00]
         "#);
     }
 

@@ -11,7 +11,7 @@ use controller::{Factory, worker::End};
 use harness::report::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{
-    budget::Spend,
+    budget::{Spend, usd},
     event::{Body, Event, StreamId, grade::GateEvaluated, run::BranchWritten},
     id::RunId,
     run::State,
@@ -23,7 +23,7 @@ use tracing::warn;
 
 use crate::{
     cli,
-    progress::{Line, Mark, Progress, usd},
+    progress::{Line, Mark, Progress},
 };
 
 /// Where a run's progress goes.

@@ -1,10 +1,7 @@
 //! Puts the trials of the present tree before the gate and writes down its whole reasoning.
 
 use model::{
-    event::{
-        Body, Event,
-        grade::{GateEvaluated, TrialFinished},
-    },
+    event::{Body, Event, grade::TrialFinished},
     hash::Digest,
     id::ActionId,
     verdict::Suite,
@@ -13,39 +10,26 @@ use serde_json::json;
 
 use super::{Done, Failure, Job, done};
 use crate::{
-    gate::{self, Graded, Planned},
+    gate::{self, Finding, Graded, Planned, Visit},
     journal::bodies,
 };
 
 pub(super) async fn evaluate(job: &Job) -> Result<Done, Failure> {
     let fresh = job.action.input["fresh"] == true;
     let trials = graded(job).await;
-    let finding = gate::evaluate(&job.seed.spec, &planned(job), &trials, fresh);
-    let iteration = job.iteration().await;
+    let visit = Visit { action: job.action.id.clone(), iteration: job.iteration().await, fresh };
+    let Finding { gate, failures } = gate::evaluate(&job.seed.spec, &planned(job), &trials, visit);
     let earlier = earlier_failures(job).await;
-    let stuck = !finding.satisfied && gate::is_stuck(&earlier, finding.failures);
+    let stuck = !gate.satisfied && gate::is_stuck(&earlier, failures);
     let output = json!({
-        "satisfied": finding.satisfied,
+        "satisfied": gate.satisfied,
         "stuck": stuck,
-        "reason": finding.reason,
-        "failures": earlier.iter().chain([&finding.failures]).collect::<Vec<_>>(),
-        "visible": finding.visible,
-        "holdout": finding.holdout,
+        "reason": gate.reason,
+        "failures": earlier.iter().chain([&failures]).collect::<Vec<_>>(),
+        "visible": gate.visible,
+        "holdout": gate.holdout,
     });
-    let event = GateEvaluated {
-        action: job.action.id.clone(),
-        iteration,
-        target: job.seed.spec.satisfaction.target,
-        visible: finding.visible,
-        holdout: finding.holdout,
-        gap: finding.gap,
-        gap_low: finding.gap_low,
-        gap_high: finding.gap_high,
-        satisfied: finding.satisfied,
-        reason: finding.reason,
-        requirements: finding.requirements,
-    };
-    job.journal.record(event).await?;
+    job.journal.record(gate).await?;
     Ok(done(output))
 }
 
