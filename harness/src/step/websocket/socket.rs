@@ -34,9 +34,9 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1); // for the other side's fa
 const NO_CODE: u16 = 1005;
 const NO_FAREWELL: u16 = 1006;
 
-trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
+trait Pipe: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Pipe for T {}
 
 /// An open connection; what has arrived and was not taken yet stays in it.
 pub(crate) struct Socket {
