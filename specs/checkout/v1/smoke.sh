@@ -11,7 +11,7 @@ nobody = "http://127.0.0.1:9"
 providers = {f"{name}_API_BASE": nobody for name in ("STRIPE", "SENDGRID", "SLACK")}
 secrets = {name: "x" for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "SENDGRID_API_KEY", "SLACK_BOT_TOKEN")}
 data = tempfile.TemporaryDirectory()
-settings = {"PORT": str(port), "DATA_DIR": data.name, "SLACK_CHANNEL": "#orders", "PROVIDER_TIMEOUT_MS": "400", "RETRY_BASE_MS": "50"}
+settings = {"PORT": str(port), "DATA_DIR": data.name, "SLACK_CHANNEL": "#orders", "PROVIDER_TIMEOUT_MS": "1000", "RETRY_BASE_MS": "50"}
 service = subprocess.Popen([sys.executable, "app.py"], env=os.environ | providers | secrets | settings)
 
 

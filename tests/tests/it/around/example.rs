@@ -154,6 +154,18 @@ fn every_choice_of_repairs_applies_and_compiles() {
     assert!(python.status().expect("python runs").success());
 }
 
+/// A scenario that fails once more, on a busy machine for one, has its theme named once more. Then every edit must miss.
+#[test]
+fn a_repair_that_is_named_again_changes_nothing() {
+    let example = Example::load();
+    for themes in subsets(&example.themes()) {
+        let files = example.repaired(themes.iter().copied());
+        for edit in themes.iter().flat_map(|theme| &example.repairs[*theme]) {
+            assert!(!files[&edit.path].contains(&edit.old), "after {themes:?}, still in {}:\n{}", edit.path, edit.old);
+        }
+    }
+}
+
 /// A tree as the agent leaves it, with what was there before it came.
 fn tree(files: &Files) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
