@@ -1,6 +1,6 @@
 //! The twins of one trial. The only module that touches the crate `twins`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use reqwest::Url;
 use serde_json::{Value as Json, json};
@@ -115,8 +115,12 @@ pub(crate) struct Catalogue(BTreeMap<&'static str, Abilities>);
 pub(crate) struct Abilities(TwinInfo);
 
 impl Catalogue {
-    pub(crate) fn new() -> Self {
-        Self(twins::catalogue().into_iter().map(|info| (info.name, Abilities(info))).collect())
+    /// Every twin that there is.
+    pub(crate) fn all() -> &'static Self {
+        static ALL: LazyLock<Catalogue> = LazyLock::new(|| {
+            Catalogue(twins::catalogue().into_iter().map(|info| (info.name, Abilities(info))).collect())
+        });
+        &ALL
     }
 
     pub(crate) fn get(&self, twin: &str) -> Option<&Abilities> {

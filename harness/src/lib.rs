@@ -27,7 +27,7 @@ mod vars;
 pub use record::{EVIDENCE_BODY_BYTES_MAX, Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict};
 pub use report::{Outcome, Report};
 pub use run::{Earlier, Gate, Observer, ObserverError, Plan, RunError, StopEarly, Unobserved, run};
-pub use scenario::{Kind, LintCode, LintContext, Scenario, Suite};
+pub use scenario::{Kind, LintCode, LintContext, Scenario, Skipped, Suite};
 pub use stats::Flake;
 pub use subject::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Sign, Signal,

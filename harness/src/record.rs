@@ -120,6 +120,24 @@ pub struct StepRecord {
     pub evidence: Json,
 }
 
+impl StepRecord {
+    /// One that was not tried yet.
+    pub(crate) fn new(phase: Phase, step: usize, name: String, kind: &str) -> Self {
+        Self {
+            phase,
+            step,
+            name,
+            kind: kind.to_owned(),
+            place: String::new(),
+            verdict: StepVerdict::Passed,
+            duration_ms: 0,
+            attempts: 0,
+            mismatches: Vec::new(),
+            evidence: Json::Null,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -132,6 +150,8 @@ pub enum Phase {
 #[serde(rename_all = "snake_case")]
 pub enum StepVerdict {
     Passed,
+    /// Its `if` was false.
+    Skipped,
     Failed,
     Unjudged,
     Infra,

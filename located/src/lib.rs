@@ -5,10 +5,12 @@
 
 mod diagnostic;
 mod front_matter;
+mod nearest;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Source};
 pub use front_matter::{FrontMatter, front_matter};
+pub use nearest::nearest;
 pub use yaml::{DOCUMENT_BYTES_MAX, yaml};
 
 /// A value together with the place it was written at. Use it for a field whose meaning is checked after parsing.

@@ -1,7 +1,7 @@
 use serde::de::DeserializeOwned;
-use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, budget, options};
+use serde_saphyr::{DefaultMessageFormatter, Error, MessageFormatter, budget, options};
 
-use crate::{Diagnostics, Place, Source};
+use crate::{Diagnostics, Place, Source, nearest};
 
 /// Larger documents are refused before they are parsed.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024; // no hand-written file comes near it
@@ -30,8 +30,23 @@ pub(crate) fn parse<T: DeserializeOwned>(source: &Source, text: &str) -> Result<
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();
         let place = error.location().map_or(Place::START, Place::from);
-        source.diagnostic(place, DefaultMessageFormatter.format_message(error)).into()
+        let diagnostic = match misspelt(error) {
+            Some((message, near)) => source.diagnostic(place, message).hint(format!("did you mean `{near}`?")),
+            None => source.diagnostic(place, DefaultMessageFormatter.format_message(error)),
+        };
+        diagnostic.into()
     })
+}
+
+/// An unknown name with the one that it was most likely meant to be. Then nobody needs the list of all names.
+fn misspelt(error: &Error) -> Option<(String, &'static str)> {
+    let (what, name, expected) = match error {
+        Error::SerdeUnknownField { field, expected, .. } => ("field", field, expected),
+        Error::SerdeUnknownVariant { variant, expected, .. } => ("name", variant, expected),
+        _ => return None,
+    };
+    let near = nearest(name, expected.iter().copied())?;
+    Some((format!("unknown {what} `{name}`"), near))
 }
 
 #[cfg(test)]
@@ -55,10 +70,11 @@ mod tests {
     #[test]
     fn unknown_field_is_named_at_its_place() {
         insta::assert_snapshot!(error("name: a\nprot: 80\n"), @r"
-        shop.yaml:2:1: unknown field `prot`, expected one of name, port
+        shop.yaml:2:1: unknown field `prot`
            |
          2 | prot: 80
            | ^^^^
+          hint: did you mean `port`?
         ");
     }
 

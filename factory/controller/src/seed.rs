@@ -363,11 +363,13 @@ struct StoredSettings {
     satisfaction: model::spec::Satisfaction,
 }
 
-/// One file a scenario, so that the copies load like the originals.
+/// What scenarios share is copied with them, so that the copies load like the originals.
 fn copy_suite(suite: &Suite, folder: &Path) -> Result<(), Error> {
-    for scenario in &suite.scenarios {
-        let path = folder.join(format!("{}.yaml", scenario.slug));
-        fs::write(&path, scenario.source().text()).map_err(io(&path))?;
+    for (path, source) in suite.files() {
+        let path = folder.join(path);
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(io(parent))?;
+        fs::write(&path, source.text()).map_err(io(&path))?;
     }
     Ok(())
 }
@@ -386,8 +388,8 @@ fn fresh_seed() -> u64 {
 /// What the run builds from: spec, scenarios, holdouts, tree.
 fn seed_digest(spec: &Spec, visible: &Suite, holdout: &Suite, tree: &Tree) -> Digest {
     let mut digest = Digest::ZERO.chain(spec.digest.as_bytes());
-    for scenario in visible.scenarios.iter().chain(&holdout.scenarios) {
-        digest = digest.chain(scenario.source().text().as_bytes());
+    for (_, source) in visible.files().into_iter().chain(holdout.files()) {
+        digest = digest.chain(source.text().as_bytes());
     }
     digest.chain(tree.digest().to_string().as_bytes())
 }
@@ -459,7 +461,7 @@ fn secrets(holdout: &Suite) -> Vec<Secret> {
     let secret = |(n, scenario): (usize, &std::sync::Arc<Scenario>)| Secret {
         alias: format!("holdout-{}", n + 1),
         canary: scenario.canary.clone().unwrap_or_default(),
-        text: scenario.source().text().to_owned(),
+        text: scenario.sources().into_iter().map(located::Source::text).collect::<Vec<_>>().join("\n"),
     };
     holdout.scenarios.iter().enumerate().map(secret).collect()
 }
@@ -468,7 +470,7 @@ fn secrets(holdout: &Suite) -> Vec<Secret> {
 fn public(spec: &Source, visible: &Suite, holdout: &Suite, dir: &RunDir) -> Vec<String> {
     let themes =
         holdout.scenarios.iter().filter_map(|scenario| scenario.theme.as_ref().map(|theme| format!("theme: {theme}")));
-    let scenarios = visible.scenarios.iter().map(|scenario| scenario.source().text().to_owned());
+    let scenarios = visible.files().into_iter().map(|(_, source)| source.text().to_owned());
     let harness = fs::read_to_string(dir.seed().join("harness.yaml")).ok();
     std::iter::once(spec.text().to_owned()).chain(scenarios).chain(harness).chain(themes).collect()
 }

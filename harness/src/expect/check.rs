@@ -302,7 +302,7 @@ mod tests {
             ("{regex: '[', exists: true}", "no regular expression"),
             ("{status: true, coerce: true, exists: true}", "belongs to a `jsonpath`"),
             ("{cookie: 'a[Size]', exists: true}", "unknown attribute"),
-            ("{body: true, filters: [counts], equals: 1}", "unknown variant"),
+            ("{body: true, filters: [counts], equals: 1}", "did you mean `count`?"),
             ("{body: true, redact: true, equals: 1}", "unknown predicate `redact`"),
         ] {
             let error = read(yaml).unwrap_err();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::{cases::CaseFile, variant::VariantFile};
 use crate::{
     expect::{Bound, CertificateExpect, Check, CookieExpect, FileCheck, PathCheck, Predicates, SchemaRule, StatusRule},
     step::{
@@ -48,12 +49,18 @@ pub(super) struct ScenarioFile {
     /// How much it counts, 0.01 to 100. Default 1.
     #[serde(default)]
     pub(super) weight: Option<Placed<f64>>,
+    /// Why it is not run: it is listed as skipped, and never counts as passed.
+    #[serde(default)]
+    pub(super) skip: Option<String>,
     /// Of one trial. Default 30s, at most 10m.
     #[serde(default)]
     pub(super) timeout: Option<Placed<Period>>,
     /// Evaluated once per trial, in order.
     #[serde(default)]
     pub(super) vars: Entries<Node>,
+    /// A table: one scenario per row, called `slug[case]`, with the row's values as variables.
+    #[serde(default)]
+    pub(super) cases: Option<Vec<CaseFile>>,
     /// Steps before the story. A failure here makes the trial invalid, not failed.
     #[serde(default)]
     pub(super) setup: Vec<Placed<StepFile>>,
@@ -61,14 +68,31 @@ pub(super) struct ScenarioFile {
     /// Steps that run whatever happened.
     #[serde(default)]
     pub(super) teardown: Vec<Placed<StepFile>>,
+    /// The story again with a transformed input, and how the results must relate.
+    #[serde(default)]
+    pub(super) variants: Vec<VariantFile>,
 }
 
 /// One step: of exactly one kind. A field here that is no kind belongs to all kinds, or is declared by its kind.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepFile {
+    /// For reports. Default: what the step does, in a few words.
     #[serde(default)]
     pub(crate) name: Option<String>,
+    /// Only where this is true; otherwise the step is listed as skipped.
+    #[serde(default, rename = "if")]
+    pub(crate) condition: Option<Node>,
+    /// Once per element: `{item: [a, b]}` or `{item: "{{ captured_list }}"}`; `{{ index }}` counts from 0. An empty
+    /// list fails the step.
+    #[serde(default)]
+    pub(crate) for_each: Option<Placed<Entries<Node>>>,
+    /// The steps of a fragment file (`steps_of:`), by its path relative to this file.
+    #[serde(default, rename = "use")]
+    pub(crate) used: Option<Text>,
+    /// The fragment's arguments. With `use`.
+    #[serde(default)]
+    pub(crate) with: Entries<Node>,
     /// Send a request to the subject.
     #[serde(default)]
     pub(crate) http: Option<Placed<HttpFile>>,
@@ -231,22 +255,32 @@ impl Expect {
     }
 }
 
-/// `{until_pass_within: 3s, every: 50ms}`
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+/// Tries a step again while its expectations do not hold: `{until_pass_within: 3s, every: 50ms}`,
+/// `{times: 3, if: "{{ status >= 500 }}"}`. With both ends, the first that is reached counts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Retry {
     /// At most 60s.
-    pub(crate) until_pass_within: Period,
-    /// Default 50ms, at least 1ms.
+    #[serde(default)]
+    pub(crate) until_pass_within: Option<Period>,
+    /// How often in all, 2 to 1000.
+    #[serde(default)]
+    pub(crate) times: Option<u32>,
+    /// Between two tries. Default 50ms, at least 1ms, at most 60s.
     #[serde(default)]
     pub(crate) every: Option<Period>,
+    /// Only while this is true. It sees `status` (0 without an answer), `exit`, `attempt` (from 1) and `result`, what
+    /// the report shows of the step.
+    #[serde(default, rename = "if")]
+    pub(crate) condition: Option<Node>,
 }
 
 impl Retry {
     pub(crate) const EVERY_DEFAULT: Duration = Duration::from_millis(50);
     pub(crate) const WITHIN_MAX: Duration = Duration::from_mins(1);
+    pub(crate) const TIMES: std::ops::RangeInclusive<u32> = 2..=1_000; // at a second each a quarter of an hour
 
-    pub(crate) fn pause(self) -> Duration {
+    pub(crate) fn pause(&self) -> Duration {
         self.every.map_or(Self::EVERY_DEFAULT, |every| every.0.max(Duration::from_millis(1)))
     }
 }

@@ -6,11 +6,13 @@ use located::{Diagnostic, Diagnostics, Place, Source};
 
 use super::{
     Kind, LintCode, Suite,
+    folder::{self, Folders},
     format::ScenarioFile,
-    lint::{lint_templates, lint_together},
-    lower,
+    fragment::Library,
+    lint::lint_together,
+    lower::{self, Document},
 };
-use crate::{arrange::Catalogue, text::Node};
+use crate::text::Node;
 
 const FILES_MAX: usize = 10_000; // of one suite
 const DEPTH_MAX: usize = 16; // of folders
@@ -49,7 +51,7 @@ impl Suite {
         Self::checked(sources, kind, given, wrong)
     }
 
-    /// Checks documents that were read elsewhere.
+    /// Checks documents that were read elsewhere. Fragments and `_suite.yaml` may be among them.
     ///
     /// # Errors
     /// Like [`Self::load`].
@@ -64,26 +66,36 @@ impl Suite {
         given: &[String],
         mut wrong: Diagnostics,
     ) -> Result<Self, Diagnostics> {
-        let catalogue = Catalogue::new();
-        let mut files: Vec<(Source, ScenarioFile)> = Vec::new();
-        let mut documents = Vec::new();
+        let given = given.iter().cloned().collect();
+        let mut library = Library::new(&sources);
+        let mut folders = Folders::default();
+        let was_empty = sources.is_empty();
+        let mut read = Vec::new();
         for source in sources {
-            match read(&source, given, &mut wrong) {
-                Ok((file, document)) => {
-                    files.push((source, file));
-                    documents.push(document);
-                }
+            match Read::of(&source) {
+                Ok(Read::Scenario(file, document)) => read.push((source, *file, document)),
+                Ok(Read::Fragment) => drop(library.fragment(Path::new(source.name()), &mut wrong)),
+                Ok(Read::Folder) => {}
                 Err(diagnostics) => wrong.extend(diagnostics.0),
             }
         }
-        lint_together(&files, kind, &mut wrong);
-        let lowered = files
-            .into_iter()
-            .zip(&documents)
-            .map(|((source, file), document)| lower::scenario(source, file, document, &catalogue, &mut wrong).into());
-        let scenarios = lowered.collect();
+        lint_together(read.iter().map(|(source, file, _)| (source, file)), kind, &mut wrong);
+        let (mut scenarios, mut skipped, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        for (source, file, plain) in read {
+            let above = folders.above(Path::new(source.name()), &mut library, &given, &mut wrong);
+            sources.push(source.clone());
+            let document = Document { source, file, plain: &plain, folders: above };
+            let (told, left_out) = lower::scenarios(document, &given, &mut library, &mut wrong);
+            scenarios.extend(told.into_iter().map(Into::into));
+            skipped.extend(left_out);
+        }
+        if scenarios.is_empty() && wrong.0.is_empty() && !was_empty {
+            wrong.push(nothing_to_run(skipped.len()));
+        }
+        sources.extend(library.sources().chain(folders.sources()).cloned());
         wrong.0.sort_by(|a, b| (a.source.name(), a.place).cmp(&(b.source.name(), b.place)));
-        wrong.or(Self { kind, scenarios })
+        wrong.0.dedup();
+        wrong.or(Self { kind, scenarios, skipped, sources })
     }
 
     /// Keeps the scenarios whose slug, tag or requirement matches.
@@ -93,16 +105,46 @@ impl Suite {
             let mut words = scenario.tags.iter().chain(&scenario.requirements);
             filter.is_match(&scenario.slug) || words.any(|word| filter.is_match(word))
         });
+        self.skipped.retain(|skipped| filter.is_match(&skipped.scenario));
         self
+    }
+
+    /// Every file that the suite is made of, fragments and `_suite.yaml` included, each with its path below the folder
+    /// that holds them all. Written there again, they are the same suite.
+    pub fn files(&self) -> Vec<(PathBuf, &Source)> {
+        let paths = self.sources.iter().map(|source| absolute(source.name()));
+        let paths: Vec<PathBuf> = paths.collect();
+        let mut root = paths.first().and_then(|path| path.parent()).map(Path::to_owned).unwrap_or_default();
+        while !paths.iter().all(|path| path.starts_with(&root)) && root.pop() {}
+        let below = |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_owned();
+        paths.iter().map(|path| below(path)).zip(&self.sources).collect()
     }
 }
 
-/// The file twice: typed, and as a plain value whose templates are checked in one walk.
-fn read(source: &Source, given: &[String], wrong: &mut Diagnostics) -> Result<(ScenarioFile, Node), Diagnostics> {
-    let file: ScenarioFile = located::yaml(source)?;
-    let document: Node = located::yaml(source)?;
-    lint_templates(source, &file, &document, given, wrong);
-    Ok((file, document))
+fn absolute(name: &str) -> PathBuf {
+    let path = super::fragment::plain(Path::new(name));
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// What a file turned out to be.
+enum Read {
+    /// Typed, and as a plain value whose templates are checked in one walk.
+    Scenario(Box<ScenarioFile>, Node),
+    Fragment,
+    Folder,
+}
+
+impl Read {
+    fn of(source: &Source) -> Result<Self, Diagnostics> {
+        if Path::new(source.name()).file_name().is_some_and(|name| name == folder::FILE) {
+            return Ok(Self::Folder);
+        }
+        let document: Node = located::yaml(source)?;
+        if document.get("steps_of").is_some() {
+            return Ok(Self::Fragment);
+        }
+        Ok(Self::Scenario(Box::new(located::yaml(source)?), document))
+    }
 }
 
 fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Diagnostic> {
@@ -136,4 +178,13 @@ fn empty(paths: &[PathBuf]) -> Diagnostic {
     LintCode::EmptySuite
         .at(&source, Place::START, "there is no scenario here")
         .hint("write one into a `.yaml` file; `harness schema` gives the format to editors")
+}
+
+fn nothing_to_run(skipped: usize) -> Diagnostic {
+    let message = if skipped == 0 {
+        "there is no scenario here, only what scenarios share".to_owned()
+    } else {
+        format!("all {skipped} scenarios are skipped")
+    };
+    LintCode::EmptySuite.at(&Source::new("scenarios", ""), Place::START, message).hint("a run needs a scenario to run")
 }

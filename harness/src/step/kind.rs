@@ -6,11 +6,11 @@ use super::{KINDS, Step};
 use crate::{
     scenario::{Expect, LintCode, Lower, StepFile},
     step::capture::CaptureRule,
-    text::{Entries, Node, NodeKind, Placed},
+    text::{Entries, Node, Placed},
 };
 
 /// Fields that every step may have.
-const COMMON: [&str; 4] = ["name", "retry", "expect", "capture"];
+const COMMON: [&str; 6] = ["name", "if", "for_each", "retry", "expect", "capture"];
 
 /// One kind of step, declared beside its code and listed in [`KINDS`].
 pub(crate) struct Kind {
@@ -44,17 +44,17 @@ pub(crate) struct Parts {
 
 /// The checked step of a file's step. `document` is the same step, read as a plain value.
 pub(crate) fn lower(mut file: StepFile, document: &Node, place: Place, lower: &mut Lower<'_>) -> Option<Box<dyn Step>> {
-    let written = entries(document);
+    let written = document.entries();
     let found: Vec<_> = KINDS.iter().filter(|kind| written.iter().any(|(name, _)| name == kind.name)).collect();
     let [kind] = found[..] else {
         let names = found.iter().map(|kind| kind.name).collect::<Vec<_>>();
         let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        let hint = format!("exactly one of {}", all_names());
+        let hint = format!("exactly one of {}, or `use`", all_names());
         lower.refuse_with(LintCode::StepKind, place, format!("a step is of one kind; here is {found}"), hint);
         return None;
     };
     kind.check_companions(written, place, lower);
-    let expectations = document.get("expect").map_or(&[][..], entries);
+    let expectations = document.get("expect").map_or(&[][..], Node::entries);
     kind.check_expectations(expectations, lower);
     if !file.capture.is_empty() && kind.captures == Captures::Nothing {
         lower.refuse(LintCode::BadCapture, place, format!("a `{}` step has nothing to capture", kind.name));
@@ -72,7 +72,7 @@ impl Kind {
         for (name, node) in written.iter().filter(|(name, _)| !fits(name)) {
             let owner =
                 KINDS.iter().find(|kind| kind.needs.contains(&name.as_str()) || kind.takes.contains(&name.as_str()));
-            let owner = owner.map_or("another", |kind| kind.name);
+            let owner = owner.map_or("use", |kind| kind.name);
             lower.refuse(LintCode::StepKind, node.place, format!("`{name}` belongs to a `{owner}` step"));
         }
         for name in self.needs.iter().filter(|needed| !written.iter().any(|(name, _)| name == *needed)) {
@@ -99,13 +99,6 @@ fn all_names() -> String {
     format!("{} and {last}", first.join(", "))
 }
 
-fn entries(node: &Node) -> &[(String, Node)] {
-    match &node.kind {
-        NodeKind::Map(entries) => entries,
-        _ => &[],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -121,8 +114,13 @@ mod tests {
     #[test]
     fn every_field_of_the_format_is_declared_by_a_kind() {
         let of_kind = |kind: &super::Kind| [&[kind.name], kind.needs, kind.takes].concat();
-        let declared: BTreeSet<_> =
-            KINDS.iter().flat_map(|kind| of_kind(kind)).chain(COMMON).map(str::to_owned).collect();
+        let declared: BTreeSet<_> = KINDS
+            .iter()
+            .flat_map(|kind| of_kind(kind))
+            .chain(COMMON)
+            .chain(["use", "with"])
+            .map(str::to_owned)
+            .collect();
         assert_eq!(declared, fields::<StepFile>());
         let expected: BTreeSet<_> = KINDS.iter().flat_map(|kind| kind.expects).map(|name| (*name).to_owned()).collect();
         assert_eq!(expected, fields::<Expect>());

@@ -7,8 +7,8 @@ mod placed;
 mod random;
 mod template;
 
-pub(crate) use node::{Node, NodeKind};
+pub(crate) use node::{Node, NodeKind, walk_texts};
 pub(crate) use period::Period;
 pub(crate) use placed::{Entries, Placed, Text};
 pub(crate) use random::Random;
-pub(crate) use template::{RenderError, Scope, check_node, check_text};
+pub(crate) use template::{FUNCTIONS, RenderError, Scope, check_node, check_text, undeclared};

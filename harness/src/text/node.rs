@@ -46,6 +46,12 @@ impl Node {
         entries.iter().find_map(|(name, node)| (name == key).then_some(node))
     }
 
+    /// The entries of a map; none of anything else.
+    pub(crate) fn entries(&self) -> &[(String, Self)] {
+        let NodeKind::Map(entries) = &self.kind else { return &[] };
+        entries
+    }
+
     /// The elements of a list; none of anything else.
     pub(crate) fn items(&self) -> &[Self] {
         let NodeKind::List(items) = &self.kind else { return &[] };
@@ -55,6 +61,34 @@ impl Node {
     pub(crate) fn as_str(&self) -> Option<&str> {
         let NodeKind::Text(text) = &self.kind else { return None };
         Some(text)
+    }
+}
+
+/// Every text of a value, keys included, with its place.
+pub(crate) fn walk_texts(node: &Node, see: &mut impl FnMut(&str, Place)) {
+    match &node.kind {
+        NodeKind::Text(text) => see(text, node.place),
+        NodeKind::List(items) => items.iter().for_each(|item| walk_texts(item, see)),
+        NodeKind::Map(entries) => entries.iter().for_each(|(key, item)| {
+            see(key, item.place);
+            walk_texts(item, see);
+        }),
+        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) => {}
+    }
+}
+
+impl From<Json> for Node {
+    /// A value that was not read from a file, such as one of the command line.
+    fn from(value: Json) -> Self {
+        let kind = match value {
+            Json::Null => NodeKind::Null,
+            Json::Bool(value) => NodeKind::Bool(value),
+            Json::Number(number) => NodeKind::Number(number),
+            Json::String(text) => NodeKind::Text(text),
+            Json::Array(items) => NodeKind::List(items.into_iter().map(Self::from).collect()),
+            Json::Object(map) => NodeKind::Map(map.into_iter().map(|(key, item)| (key, item.into())).collect()),
+        };
+        Self { place: Place::START, kind }
     }
 }
 

@@ -1,12 +1,19 @@
 //! Templates: checked when a file is read, filled in when a trial runs.
 
-use std::{collections::BTreeMap, collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, LazyLock},
+};
 
 use located::Place;
-use minijinja::{Environment, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
+use minijinja::{
+    Environment, UndefinedBehavior, Value,
+    syntax::SyntaxConfig,
+    value::{Object, Serde},
+};
 use serde_json::Value as Json;
 
-use super::{Node, NodeKind, Text};
+use super::{Node, NodeKind, Text, walk_texts};
 
 const FUEL_MAX: u64 = 50_000; // instructions per template; a loop over any sensible list fits
 
@@ -27,24 +34,55 @@ pub(crate) struct RenderError {
     pub(crate) message: String,
 }
 
-/// The names that templates of one trial can use.
+/// The names that templates of one trial can use. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
-    names: BTreeMap<String, Value>,
+    /// What the trial itself gives.
+    given: Arc<BTreeMap<String, Value>>,
+    /// What the scenario defines.
+    names: Arc<BTreeMap<String, Value>>,
 }
 
 impl Scope {
+    /// Fragments know these names too.
+    pub(crate) fn give(&mut self, name: &str, value: impl Into<Value>) {
+        Arc::make_mut(&mut self.given).insert(name.to_owned(), value.into());
+    }
+
+    pub(crate) fn give_json(&mut self, name: &str, value: &Json) {
+        self.give(name, Serde(value));
+    }
+
     pub(crate) fn set(&mut self, name: &str, value: impl Into<Value>) {
-        self.names.insert(name.to_owned(), value.into());
+        Arc::make_mut(&mut self.names).insert(name.to_owned(), value.into());
     }
 
     pub(crate) fn set_json(&mut self, name: &str, value: &Json) {
         self.set(name, Serde(value));
     }
 
-    /// What a name stands for, where it is defined and can be data.
+    /// Forgets what is defined under a name; gives it back.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        Arc::make_mut(&mut self.names).remove(name)
+    }
+
+    /// What the trial gives, and nothing that the scenario defined.
+    pub(crate) fn fresh(&self) -> Self {
+        Self { given: Arc::clone(&self.given), names: Arc::default() }
+    }
+
+    /// The value of a name that the scenario defined.
     pub(crate) fn get(&self, name: &str) -> Option<Json> {
         self.names.get(name).and_then(|value| serde_json::to_value(value).ok())
+    }
+
+    /// All that the scenario defined.
+    pub(crate) fn defined(&self) -> Json {
+        self.names
+            .keys()
+            .filter_map(|name| Some((name.clone(), self.get(name)?)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 
     pub(crate) fn text(&self, text: &Text) -> Result<String, RenderError> {
@@ -86,19 +124,35 @@ impl Scope {
     }
 
     fn context(&self) -> Value {
-        Value::from(self.names.clone())
+        Value::from_object(self.clone())
     }
+}
+
+impl Object for Scope {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let key = key.as_str()?;
+        self.names.get(key).or_else(|| self.given.get(key)).cloned()
+    }
+}
+
+/// Functions that every template can call.
+pub(crate) const FUNCTIONS: [&str; 2] = ["dict", "range"];
+
+/// The names that a template uses and does not define itself, sorted. An error is one of its grammar.
+pub(crate) fn undeclared(text: &str, place: Place) -> Result<Vec<String>, RenderError> {
+    if !is_template(text) {
+        return Ok(Vec::new());
+    }
+    let template = ENVIRONMENT.template_from_str(text).map_err(|error| refused(place, &error))?;
+    let mut names: Vec<_> = template.undeclared_variables(false).into_iter().collect();
+    names.sort();
+    Ok(names)
 }
 
 /// Checks the template's grammar and that it uses `known` names only.
 pub(crate) fn check_text(text: &str, place: Place, known: &BTreeSet<String>) -> Result<(), RenderError> {
-    if !is_template(text) {
-        return Ok(());
-    }
-    let template = ENVIRONMENT.template_from_str(text).map_err(|error| refused(place, &error))?;
-    let mut unknown: Vec<_> = template.undeclared_variables(false).into_iter().filter(|n| !known.contains(n)).collect();
-    unknown.sort();
-    match unknown.first() {
+    let is_known = |name: &String| known.contains(name) || FUNCTIONS.contains(&name.as_str());
+    match undeclared(text, place)?.iter().find(|name| !is_known(name)) {
         None => Ok(()),
         Some(name) => Err(RenderError { place, message: format!("nothing defines `{name}` before this place") }),
     }
@@ -106,15 +160,7 @@ pub(crate) fn check_text(text: &str, place: Place, known: &BTreeSet<String>) -> 
 
 /// [`check_text`] for every string of a value; all that is wrong is found.
 pub(crate) fn check_node(node: &Node, known: &BTreeSet<String>, found: &mut Vec<RenderError>) {
-    match &node.kind {
-        NodeKind::Text(text) => found.extend(check_text(text, node.place, known).err()),
-        NodeKind::List(items) => items.iter().for_each(|item| check_node(item, known, found)),
-        NodeKind::Map(entries) => entries.iter().for_each(|(key, item)| {
-            found.extend(check_text(key, item.place, known).err());
-            check_node(item, known, found);
-        }),
-        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) => {}
-    }
+    walk_texts(node, &mut |text, place| found.extend(check_text(text, place, known).err()));
 }
 
 fn is_template(text: &str) -> bool {

@@ -57,7 +57,7 @@ impl Seat {
     /// What templates see of it.
     pub(super) fn tell(&self, scope: &mut Scope) {
         tell_room(scope, &self.room, &self.port, &self.further_ports);
-        scope.set_json("twins", &self.world.facts());
+        scope.give_json("twins", &self.world.facts());
     }
 
     pub(super) async fn close(self) {
@@ -66,11 +66,11 @@ impl Seat {
 }
 
 fn tell_room(scope: &mut Scope, room: &Room, port: &PortLease, further: &BTreeMap<String, PortLease>) {
-    scope.set("port", port.port());
+    scope.give("port", port.port());
     let further: serde_json::Map<_, _> =
         further.iter().map(|(name, port)| (name.clone(), json!(port.port()))).collect();
-    scope.set_json("ports", &Json::Object(further));
-    scope.set("data_dir", room.data_dir.display().to_string());
+    scope.give_json("ports", &Json::Object(further));
+    scope.give("data_dir", room.data_dir.display().to_string());
 }
 
 impl Trial<'_> {
@@ -93,7 +93,7 @@ impl Trial<'_> {
         let twins = self.subject.twins.iter().map(|(name, config)| Ok((name.value.clone(), scope.node(config)?)));
         let twins = twins.collect::<Result<Vec<_>, RenderError>>().map_err(|error| self.in_config(&error))?;
         let world = World::open(&self.scenario.slug, seed, &twins)?;
-        scope.set_json("twins", &world.facts());
+        scope.give_json("twins", &world.facts());
         let request = self.request(scope, &room, &world).map_err(|error| self.in_config(&error))?;
         let request = request.map(|request| LaunchRequest {
             port: port.port(),

@@ -54,10 +54,11 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once() {
        |                                 ^^^
       hint: it has count, jsonpath, checks, order, state
 
-    c.yaml:5:5: unknown field `expects`, expected one of name, http, exec, sse, websocket, sql, twin, calls, fault, rule, act, do, restart, stop, start, wait, budget, judge, expect, capture, retry
+    c.yaml:5:5: unknown field `expects`
        |
      5 |     expects: {}
        |     ^^^^^^^
+      hint: did you mean `expect`?
     ");
 }
 

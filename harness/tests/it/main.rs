@@ -14,6 +14,7 @@ mod http_transport;
 mod import;
 mod judging;
 mod kit;
+mod language;
 mod limits;
 mod processes;
 mod reports;

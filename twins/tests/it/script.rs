@@ -71,10 +71,11 @@ turns:
 fn an_unknown_condition_is_named() {
     let script = "script: s\nmodel: m\nturns:\n  - turn: a\n    when: { usr_matches: x }\n    say: hi\n";
     insta::assert_snapshot!(errors(script), @r"
-    script.yaml:5:13: unknown field `usr_matches`, expected one of system_matches, first_user_matches, last_user_matches, user_matches, not_user_matches, tool_result_matches, assistant_turns, has_tool
+    script.yaml:5:13: unknown field `usr_matches`
        |
      5 |     when: { usr_matches: x }
        |             ^^^^^^^^^^^
+      hint: did you mean `user_matches`?
     ");
 }
 

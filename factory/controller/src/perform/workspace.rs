@@ -95,9 +95,9 @@ impl Workspace {
         // Their lines are public, but a canary in one of them is not.
         let spec = fs::read_to_string(job.dir().spec()).unwrap_or_default();
         surfaces.push((format!("{TASK_DIR}/spec.md"), lines.scan(&spec)));
-        for scenario in &job.seed.visible.scenarios {
-            let name = format!("{TASK_DIR}/scenarios/{}.yaml", scenario.slug);
-            surfaces.push((name, lines.scan(scenario.source().text())));
+        for (path, source) in job.seed.visible.files() {
+            let name = format!("{TASK_DIR}/scenarios/{}", path.display());
+            surfaces.push((name, lines.scan(source.text())));
         }
         surfaces.into_iter().filter(|(_, held)| !held.is_empty()).collect()
     }
@@ -107,9 +107,10 @@ impl Workspace {
         fs::create_dir_all(folder.join("scenarios"))?;
         fs::write(folder.join("TASK.md"), task)?;
         fs::copy(job.dir().spec(), folder.join("spec.md"))?;
-        for scenario in fs::read_dir(job.dir().scenarios())? {
-            let scenario = scenario?;
-            fs::copy(scenario.path(), folder.join("scenarios").join(scenario.file_name()))?;
+        for (path, source) in job.seed.visible.files() {
+            let path = folder.join("scenarios").join(path);
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(path, source.text())?;
         }
         Ok(())
     }

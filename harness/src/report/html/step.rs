@@ -61,6 +61,7 @@ impl StepView {
     pub(super) fn new(step: &StepRecord, start: f64, total_ms: u64) -> Self {
         let (word, tone) = match step.verdict {
             StepVerdict::Passed => ("passed", "good"),
+            StepVerdict::Skipped => ("skipped", "odd"),
             StepVerdict::Failed => ("failed", "bad"),
             StepVerdict::Unjudged => ("not judged", "odd"),
             StepVerdict::Infra => ("not counted", "odd"),

@@ -40,10 +40,11 @@ fn a_yaml_error_in_a_spec() {
 #[test]
 fn an_unknown_field_in_a_spec() {
     insta::assert_snapshot!(refused(|place| place.edit(SPEC, "confidence: 0.95", "confidense: 0.95")), @r"
-    error: specs/greeting.md:14:3: unknown field `confidense`, expected one of target, confidence, trials, stability_trials
+    error: specs/greeting.md:14:3: unknown field `confidense`
         |
      14 |   confidense: 0.95
         |   ^^^^^^^^^^
+      hint: did you mean `confidence`?
     ");
 }
 
@@ -215,10 +216,11 @@ fn a_holdout_without_a_canary() {
 #[test]
 fn a_script_with_a_mistake() {
     insta::assert_snapshot!(refused(|place| place.edit("specs/greeting/script.yaml", "say: The service stands.", "sya: x")), @r"
-    error: specs/greeting/script.yaml:19:5: unknown field `sya`, expected one of turn, when, say, think, calls, stop
+    error: specs/greeting/script.yaml:19:5: unknown field `sya`
         |
      19 |     sya: x
         |     ^^^
+      hint: did you mean `say`?
     ");
 }
 
