@@ -10,7 +10,10 @@ use located::{Diagnostics, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Isolation, LaunchError, Launcher, ProcessLauncher};
+use super::{
+    Isolation, LaunchError, Launcher, ProcessLauncher,
+    container::{ContainerLauncher, SOCKET_DEFAULT},
+};
 use crate::{
     arrange::check_config,
     expect::compile_regex,
@@ -173,8 +176,13 @@ impl SubjectConfig {
     /// # Errors
     /// Where this machine lacks what that needs.
     pub fn launcher(&self, processes: ProcessLauncher) -> Result<Box<dyn Launcher>, LaunchError> {
-        match self.isolation {
+        match &self.isolation {
             Isolation::Process => Ok(Box::new(processes)),
+            Isolation::Container(options) => {
+                let env = processes.into_env();
+                let socket = env.get("DOCKER_HOST").map_or(SOCKET_DEFAULT, String::as_str).to_owned();
+                Ok(Box::new(ContainerLauncher::new(&socket, options.clone(), env)?))
+            }
         }
     }
 
@@ -231,8 +239,8 @@ struct File {
     /// Between the trials of a subject that goes on running (`reuse`, or `--target URL`).
     #[serde(default)]
     reset: Option<Placed<ResetFile>>,
-    /// What keeps it apart from this machine: `process` (nothing but a process group), `sandbox` or
-    /// `{container: {image: …}}`. Default `process`.
+    /// What keeps it apart from this machine: `process` (nothing but a process group) or `{container: {image: …}}`.
+    /// Default `process`.
     #[serde(default)]
     launcher: Isolation,
     /// Twin name → its configuration.
@@ -268,7 +276,7 @@ struct BuildFile {
 #[serde(deny_unknown_fields)]
 struct StartFile {
     argv: Vec<Text>,
-    /// May use `{{ port }}`, `{{ ports.NAME }}`, `{{ data_dir }}`, `{{ twins.NAME.url }}`, `{{ uid }}` and `{{ trial }}`.
+    /// May use `{{ host }}`, `{{ port }}`, `{{ ports.NAME }}`, `{{ data_dir }}`, `{{ twins.NAME.url }}`, `{{ uid }}` and `{{ trial }}`.
     #[serde(default)]
     env: Entries<Text>,
 }
@@ -320,7 +328,7 @@ impl File {
     fn check(&self, source: &Source, wrong: &mut Diagnostics) {
         let origins = self.origins.iter().filter_map(|text| origin(text).err().map(|message| (text.place, message)));
         wrong.extend(origins.map(|(place, message)| source.diagnostic(place, message)));
-        let names = ["port", "ports", "data_dir", "twins", "uid", "trial"];
+        let names = ["host", "port", "ports", "data_dir", "twins", "uid", "trial"];
         let known: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut found = Vec::new();
         if let Some(start) = &self.start {
@@ -446,7 +454,7 @@ mod tests {
            |
          3 | start: { argv: ["{{ prot }}"] }
            |                 ^^^^^^^^^^^^
-          hint: here are port, ports, data_dir, twins, uid, trial
+          hint: here are host, port, ports, data_dir, twins, uid, trial
 
         harness.yaml:4:15: `[` is no regular expression: regex parse error:
             [

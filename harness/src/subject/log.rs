@@ -45,7 +45,7 @@ impl Log {
         })
     }
 
-    fn write(&self, bytes: &[u8]) {
+    pub(super) fn write(&self, bytes: &[u8]) {
         let mut bounded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if bounded.left == 0 {
             return;

@@ -4,6 +4,7 @@
 //! program brings. Never knows scenarios or twins. Start at [`SubjectConfig`], then [`Launcher`].
 
 mod config;
+mod container;
 mod isolation;
 mod launcher;
 mod leaks;

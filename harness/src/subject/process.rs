@@ -42,6 +42,11 @@ impl ProcessLauncher {
         Self { host_env: host_env.into_iter().collect() }
     }
 
+    /// The environment that it was given.
+    pub(super) fn into_env(self) -> BTreeMap<String, String> {
+        self.host_env
+    }
+
     fn command(
         &self,
         argv: &[String],

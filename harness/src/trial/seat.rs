@@ -85,6 +85,7 @@ impl Trial<'_> {
             env_allow: self.subject.env_allow.clone(),
         };
         std::fs::create_dir(&room.data_dir).map_err(here)?;
+        scope.set("host", self.subject.isolation.host().to_string());
         let lease = || PortLease::take().ok_or("no loopback port is free");
         let port = lease()?;
         let further = self.subject.further_ports.iter().map(|name| Ok((name.value.clone(), lease()?)));

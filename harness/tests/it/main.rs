@@ -5,6 +5,7 @@
 
 mod bad_subjects;
 mod cli;
+mod containers;
 mod controls;
 mod exec;
 mod files;
