@@ -9,6 +9,7 @@ mod report;
 mod run;
 mod runs;
 mod select;
+mod watch;
 
 use std::{
     io::{self, Write},

@@ -17,10 +17,7 @@ use harness::{
 use located::Source;
 use reqwest::Url;
 use serde_json::Value as Json;
-use tokio::{
-    runtime::Runtime,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     Failed, Selection, StoreArgs,
@@ -29,6 +26,7 @@ use super::{
     report::{Output, paint},
     runtime, say,
     select::{Choice, Chosen},
+    watch::{Changes, Touched, say_again},
 };
 
 const TRIALS_MAX: u32 = 100_000;
@@ -97,6 +95,9 @@ pub(super) struct RunArgs {
     resume: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
+    /// Run again what a change touches: a changed scenario, or all when the subject changed
+    #[arg(long, conflicts_with_all = ["resume", "last_failed"])]
+    watch: bool,
     /// Keep nothing of this run
     #[arg(long, help_heading = "Stored runs", conflicts_with = "resume")]
     no_store: bool,
@@ -129,22 +130,86 @@ pub(super) fn cores() -> usize {
 }
 
 pub(super) fn run(arguments: &RunArgs) -> Result<u8, Failed> {
+    let runtime = runtime()?;
+    if arguments.watch {
+        return runtime.block_on(watch(arguments));
+    }
     let order = match &arguments.resume {
         Some(name) => arguments.resumed(name)?,
         None => arguments.fresh()?,
     };
-    for note in &order.notes {
-        writeln!(io::stderr(), "{note}")?;
-    }
-    if order.plan.suite.scenarios.is_empty() {
+    if order.say_notes_and_is_empty()? {
         return Ok(0);
     }
-    perform(arguments, order, &runtime()?)
+    let ended = runtime.block_on(async {
+        let mut interrupts = Interrupts::new()?;
+        perform(arguments, order, interrupts.next()).await
+    });
+    match ended? {
+        Ended::Reported(status) => Ok(status),
+        Ended::Stopped { id, .. } => {
+            writeln!(io::stderr(), "interrupted; every subject that was started is dead")?;
+            if let Some(id) = id {
+                writeln!(io::stderr(), "hint: `harness run --resume {id}` goes on from here")?;
+            }
+            Ok(INTERRUPTED)
+        }
+    }
 }
 
-fn perform(arguments: &RunArgs, mut order: Order, runtime: &Runtime) -> Result<u8, Failed> {
+/// Runs until it is interrupted. Files that are wrong are shown, and read again when they change.
+async fn watch(arguments: &RunArgs) -> Result<u8, Failed> {
+    let mut changes = Changes::below(&arguments.selection.subject, &arguments.selection.paths)?;
+    let mut interrupts = Interrupts::new()?;
+    let mut touched = Touched::All;
+    loop {
+        let suite = match arguments.fresh() {
+            Ok(mut order) => {
+                touched.keep(&mut order.plan.suite);
+                let suite = order.plan.suite.clone();
+                if !order.say_notes_and_is_empty()? {
+                    let stop = async {
+                        tokio::select! {
+                            touched = changes.next(Some(&suite)) => Some(touched),
+                            () = interrupts.next() => None,
+                        }
+                    };
+                    match perform(arguments, order, stop).await {
+                        Ok(Ended::Reported(_)) => {}
+                        Ok(Ended::Stopped { by: None, .. }) => return Ok(INTERRUPTED),
+                        // What was not finished is part of what is to be run now.
+                        Ok(Ended::Stopped { by: Some(next), .. }) => {
+                            touched = touched.and(next);
+                            say_again(&touched)?;
+                            continue;
+                        }
+                        Err(failed) => writeln!(io::stderr(), "{failed}")?,
+                    }
+                }
+                arguments.all()
+            }
+            Err(failed) => {
+                writeln!(io::stderr(), "{failed}")?;
+                None
+            }
+        };
+        touched = tokio::select! {
+            touched = changes.next(suite.as_ref()) => touched,
+            () = interrupts.next() => return Ok(INTERRUPTED),
+        };
+        say_again(&touched)?;
+    }
+}
+
+/// How a run ended: with a report, or because something else came first.
+enum Ended<T> {
+    Reported(u8),
+    Stopped { by: T, id: Option<RunId> },
+}
+
+async fn perform<T>(arguments: &RunArgs, mut order: Order, stop: impl Future<Output = T>) -> Result<Ended<T>, Failed> {
     let lines = arguments.jsonl.as_deref().map(JsonLines::append_to).transpose()?;
-    let (id, log) = runtime.block_on(order.open_log(arguments))?.unzip();
+    let (id, log) = order.open_log(arguments).await?.unzip();
     let planned = order.plan.suite.scenarios.len() as u64 * u64::from(order.plan.trials);
     let mut gallery = Gallery::default();
     let needs_gallery = arguments.reports.iter().any(Output::needs_gallery);
@@ -152,22 +217,19 @@ fn perform(arguments: &RunArgs, mut order: Order, runtime: &Runtime) -> Result<u
         stored.records()?.try_for_each(|record| record.map(|record| gallery.add(&record)))?;
     }
     let followers = Followers::new(planned, log, lines, needs_gallery.then_some(gallery));
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = order.run(&followers) => ended.map(Some),
-            () = interrupted() => Ok(None),
-        }
-    });
-    followers.clear();
-    let Some(report) = ended? else {
-        writeln!(io::stderr(), "interrupted; every subject that was started is dead")?;
-        if let Some(id) = id {
-            writeln!(io::stderr(), "hint: `harness run --resume {id}` goes on from here")?;
-        }
-        return Ok(INTERRUPTED);
+    let ended = tokio::select! {
+        ended = order.run(&followers) => Ok(ended),
+        stopped = stop => Err(stopped),
     };
-    arguments.show(&report, &followers.into_gallery())?;
-    Ok(report.exit_code())
+    followers.clear();
+    match ended {
+        Ok(report) => {
+            let report = report?;
+            arguments.show(&report, &followers.into_gallery())?;
+            Ok(Ended::Reported(report.exit_code()))
+        }
+        Err(by) => Ok(Ended::Stopped { by, id }),
+    }
 }
 
 /// What is to be run, and by whom.
@@ -180,6 +242,13 @@ struct Order {
 }
 
 impl Order {
+    fn say_notes_and_is_empty(&self) -> io::Result<bool> {
+        for note in &self.notes {
+            writeln!(io::stderr(), "{note}")?;
+        }
+        Ok(self.plan.suite.scenarios.is_empty())
+    }
+
     /// The log of this run; `None` where nothing is to be kept.
     async fn open_log(&mut self, arguments: &RunArgs) -> Result<Option<(RunId, RunLog)>, Failed> {
         if let Some(stored) = &self.resumed {
@@ -204,11 +273,20 @@ impl Order {
     }
 }
 
-async fn interrupted() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+/// Ctrl-C and the request to end. Held for as long as a command lives, so that none is lost between two runs.
+struct Interrupts([Signal; 2]);
+
+impl Interrupts {
+    fn new() -> io::Result<Self> {
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 
@@ -229,6 +307,12 @@ impl RunArgs {
             ..self.plan(&asked, suite, subject, vars)
         };
         Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes, resumed: None })
+    }
+
+    /// All scenarios that are named; `None` where their files are wrong.
+    fn all(&self) -> Option<Suite> {
+        let vars = self.vars().ok()?;
+        Asked::of(self, vars.into_keys().collect()).load().ok().map(|(_, suite)| suite)
     }
 
     /// The order of a stored run, which must still be what it was.

@@ -14,7 +14,7 @@ use located::Source;
 
 use crate::kit::{plan, report, scenario, suite};
 
-const IMAGE: &str = "harness-tests:busybox";
+const IMAGE: &str = "harness-tests:busybox-2";
 
 /// What the subject serves: a page, what its data folder holds, what a twin answers.
 const SERVER: &str = r#"#!/bin/sh
@@ -30,7 +30,7 @@ printf 'Content-Type: text/plain\r\n\r\n'
 touch "$TREE/x" 2>/dev/null && echo "wrote into the tree"
 touch /x 2>/dev/null && echo "wrote into the root"
 ls /proc/1/root/work /home/* >/dev/null 2>&1 && echo "saw the machine"
-wget -T 1 -q -O - http://1.1.1.1/ >/dev/null 2>&1 && echo "reached the internet"
+nc -w 1 1.1.1.1 80 </dev/null >/dev/null 2>&1 && echo "reached the internet"
 (i=0; while [ $i -lt 40 ]; do sleep 2 & i=$((i+1)); done; echo "started 40 processes") 2>/dev/null
 echo done
 "#;
@@ -41,7 +41,7 @@ start:
   env: { PORT: \"{{ port }}\", DATA: \"{{ data_dir }}\", TREE: TREE_PATH, SLACK: \"{{ twins.slack.url }}\" }
 ready: { http: /index.html, within: 30s }
 twins: { slack: {} }
-launcher: { container: { image: \"harness-tests:busybox\", memory_mib: 64, pids: 32 } }
+launcher: { container: { image: \"harness-tests:busybox-2\", memory_mib: 64, pids: 32 } }
 ";
 
 /// The engine's address, or nothing and a loud word.
@@ -54,7 +54,8 @@ fn engine() -> Option<String> {
         return Some(host);
     }
     assert!(std::env::var_os("HARNESS_TESTS_NEED_DOCKER").is_none(), "no Docker engine at {host}, or no busybox");
-    writeln!(std::io::stderr(), "SKIPPED: no Docker engine at {host}, or no static busybox").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED: no Docker engine at {host}, or no static busybox").unwrap();
     None
 }
 
@@ -72,7 +73,7 @@ fn make_image(host: &str, busybox: &str) {
     let bin = dir.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
     std::fs::copy(busybox, bin.join("busybox")).unwrap();
-    for name in ["sh", "httpd", "mkdir", "cp", "chmod", "touch", "ls", "wget", "sleep", "wc", "cat", "true"] {
+    for name in ["sh", "httpd", "mkdir", "cp", "chmod", "touch", "ls", "nc", "sleep", "wc", "cat", "true"] {
         std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
     }
     let tar = dir.path().join("image.tar");
@@ -86,7 +87,7 @@ fn subject(host: &str, config: &str) -> (tempfile::TempDir, SubjectConfig, Box<d
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("server.sh"), SERVER).unwrap();
     std::fs::write(dir.path().join("escapes.cgi"), ESCAPES).unwrap();
-    let twin = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nwget -T 5 -S -q -O /dev/null \"$SLACK/api/api.test\" 2>&1\n";
+    let twin = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nat=${SLACK#http://}\nprintf 'GET /api/auth.test HTTP/1.0\\r\\n\\r\\n' | nc -w 5 ${at%:*} ${at#*:} 2>&1\n";
     std::fs::write(dir.path().join("twin.cgi"), twin).unwrap();
     let yaml = config.replace("TREE_PATH", dir.path().to_str().unwrap());
     let config = SubjectConfig::read(Source::new("harness.yaml", yaml)).unwrap_or_else(|error| panic!("{error}"));
@@ -128,7 +129,7 @@ steps:
   - http: { get: /cgi-bin/escapes.cgi, timeout: 20s }
     expect: { status: 200, body: { matches: '^done\n$' } }
   - http: { get: /cgi-bin/twin.cgi }
-    expect: { body: { contains: 'HTTP/1.1' } }
+    expect: { body: { contains: 'not_authed' } }
 ";
     let record = trial(&host, CONFIG, rest).await;
     assert_eq!(record.verdict, Verdict::Satisfied, "{:?}\n{}", record.failure, record.subject_log);
@@ -138,7 +139,7 @@ steps:
 #[tokio::test]
 async fn a_command_runs_in_a_container_of_its_own() {
     let Some(host) = engine() else { return };
-    let config = "subject: tool\nlauncher: { container: { image: \"harness-tests:busybox\" } }\n";
+    let config = "subject: tool\nlauncher: { container: { image: \"harness-tests:busybox-2\" } }\n";
     let rest = r"
 steps:
   - exec: { argv: [/bin/sh, -c, 'cat; echo to stderr >&2; exit 3'], stdin: from stdin }
@@ -154,7 +155,7 @@ steps:
 #[tokio::test]
 async fn a_missing_image_and_a_missing_engine_are_the_machines_fault() {
     let Some(host) = engine() else { return };
-    let config = CONFIG.replace("harness-tests:busybox", "harness-tests:absent");
+    let config = CONFIG.replace("harness-tests:busybox-2", "harness-tests:absent");
     let record = trial(&host, &config, "steps: [{ http: { get: / }, expect: { status: 200 } }]").await;
     assert_eq!(record.verdict, Verdict::Infra);
     let message = record.failure.unwrap().message;

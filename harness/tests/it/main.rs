@@ -26,3 +26,4 @@ mod stored_runs;
 mod streams;
 mod terminals;
 mod twin_steps;
+mod watching;

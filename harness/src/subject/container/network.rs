@@ -126,7 +126,7 @@ async fn relay(listener: TcpListener, target: SocketAddr) {
         connections.spawn(async move {
             if let Ok(mut twin) = TcpStream::connect(target).await {
                 // Small writes must not wait for each other.
-                inside.set_nodelay(true).and(twin.set_nodelay(true)).ok();
+                inside.set_nodelay(true).and_then(|()| twin.set_nodelay(true)).ok();
                 copy_bidirectional(&mut inside, &mut twin).await.ok();
             }
         });
