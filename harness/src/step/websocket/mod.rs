@@ -3,23 +3,23 @@
 //! A connection can stay open over several steps: `keep_as: chat` where it is opened, `continue: chat` where it goes
 //! on. Nothing is read in between.
 
+mod file;
 mod socket;
 
-use std::{borrow::Cow, fmt, num::NonZeroUsize, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 
-use self::socket::Refusal;
+pub(crate) use self::file::WebsocketFile;
 pub(super) use self::socket::Socket;
+use self::{
+    file::{SendFile, SendMap},
+    socket::Refusal,
+};
 use super::{
     Captures, Halt, Kind, Outcome, Stage, Step,
     capture::CaptureRule,
@@ -28,12 +28,12 @@ use super::{
     list::{check_count, check_list},
     session::Connection,
     stream::{
-        Heard, MessageRule, TIMEOUT_DEFAULT, TIMEOUT_MAX, Until, UntilParts, check_head, check_path, headers, listen,
-        on_subject, shown_head, shown_pairs,
+        Heard, TIMEOUT_DEFAULT, TIMEOUT_MAX, Until, check_head, check_path, headers, listen, on_subject, shown_head,
+        shown_pairs,
     },
 };
 use crate::{
-    expect::{Mismatch, PathCheck, Predicates, Response, cut},
+    expect::{Mismatch, Response, cut},
     scenario::{Expect, LintCode, Lower},
     text::{Entries, Node, Period, Placed, RenderError, Scope, Text},
 };
@@ -64,81 +64,6 @@ pub(super) const KIND: Kind = Kind {
 const NORMAL_CLOSURE: u16 = 1000;
 const CODES_OF_CLIENTS: [std::ops::RangeInclusive<u16>; 2] = [1000..=1003, 3000..=4999]; // RFC 6455, 7.4
 const SWITCHING_PROTOCOLS: u16 = 101;
-
-/// One of `connect` and `continue`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WebsocketFile {
-    /// A path on the subject.
-    #[serde(default)]
-    connect: Option<Text>,
-    /// Go on with a connection that an earlier step kept.
-    #[serde(default, rename = "continue")]
-    resume: Option<Text>,
-    #[serde(default)]
-    headers: Entries<Node>,
-    #[serde(default)]
-    query: Entries<Node>,
-    /// Offered in this order.
-    #[serde(default)]
-    subprotocols: Vec<Text>,
-    /// What is sent, in this order.
-    #[serde(default)]
-    send: Vec<Placed<SendFile>>,
-    /// When enough was heard after that.
-    #[serde(default)]
-    until: Option<Placed<UntilFile>>,
-    /// The code that it is closed with at the end: 1000 to 1003, or 3000 to 4999. Default 1000.
-    #[serde(default)]
-    close: Option<Placed<u16>>,
-    /// Keep the connection open for later steps.
-    #[serde(default)]
-    keep_as: Option<Text>,
-    /// Default 10s, at most 5m.
-    #[serde(default)]
-    timeout: Option<Placed<Period>>,
-}
-
-/// One form: `messages`; `data` and `jsonpath` of one message; `closed`; or `elapsed`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UntilFile {
-    /// So many messages came from here on, at most 10000.
-    #[serde(default)]
-    messages: Option<NonZeroUsize>,
-    /// The data of a message, as text; of a binary one as Base64.
-    #[serde(default)]
-    data: Option<Predicates>,
-    /// The data of a message, as JSON.
-    #[serde(default)]
-    jsonpath: Vec<PathCheck>,
-    /// The subject ended the connection.
-    #[serde(default)]
-    closed: Option<bool>,
-    /// Listen for so long, at most 60s; the connection must stay open.
-    #[serde(default)]
-    elapsed: Option<Placed<Period>>,
-}
-
-/// A text, or one of text, json, `bytes_base64`, ping and await.
-#[derive(Debug)]
-pub(crate) enum SendFile {
-    Text(Text),
-    Map(SendMap),
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum SendMap {
-    Text(Text),
-    Json(Node),
-    /// A binary message.
-    BytesBase64(Text),
-    /// The answer must come back.
-    Ping(Text),
-    /// Listen before more is sent.
-    Await(Placed<UntilFile>),
-}
 
 #[derive(Debug)]
 struct Websocket {
@@ -221,14 +146,6 @@ impl Placed<SendFile> {
             SendFile::Map(SendMap::Ping(text)) => Act::Ping(text),
             SendFile::Map(SendMap::Await(until)) => Act::Listen(until.lower(lower)),
         }
-    }
-}
-
-impl Placed<UntilFile> {
-    fn lower(self, lower: &mut Lower<'_>) -> Until {
-        let UntilFile { messages, data, jsonpath, closed, elapsed } = self.value;
-        let message = MessageRule { event: None, data, jsonpath };
-        UntilParts { count: messages, message, closed, elapsed, place: self.place }.lower(lower)
     }
 }
 
@@ -429,38 +346,4 @@ async fn send(socket: &mut Socket, act: &Act, scope: &Scope) -> Result<Result<()
         Act::Listen(_) => return Ok(Ok(())),
     };
     Ok(socket.send(message).await)
-}
-
-impl<'de> Deserialize<'de> for SendFile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextOrMap;
-
-        impl<'de> Visitor<'de> for TextOrMap {
-            type Value = SendFile;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, or one of {text: …}, {json: …}, {bytes_base64: …}, {ping: …}, {await: …}")
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<SendFile, E> {
-                Ok(SendFile::Text(Text { value: value.to_owned(), place: located::Place::START }))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SendFile, A::Error> {
-                SendMap::deserialize(MapAccessDeserializer::new(map)).map(SendFile::Map)
-            }
-        }
-        deserializer.deserialize_any(TextOrMap)
-    }
-}
-
-impl JsonSchema for SendFile {
-    fn schema_name() -> Cow<'static, str> {
-        "Send".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let map = SendMap::json_schema(generator);
-        json_schema!({ "anyOf": [{ "type": "string" }, map] })
-    }
 }
