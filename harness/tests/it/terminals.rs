@@ -24,7 +24,7 @@ steps:
       pty: {}
       type:
         - { expect: "name: ", send: "Ann {{ uid }}\r" }
-        - { matches: "hello Ann \\w+", send: "no\r" }
+        - { matches: "hello Ann \\w+\\nsure. ", send: "no\r" }
     expect: { exit: 4, stdout: { contains: "hello Ann {{ uid }}\nsure? " }, screen: { starts_with: "name: Ann" } }
     capture: { who: { regex: "hello (\\w+)" } }
   - exec: { argv: [python3, wizard.py, size], pty: { columns: 111, rows: 7 } }
