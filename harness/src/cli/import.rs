@@ -7,8 +7,8 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use harness::import::{HurlOptions, Imported, hurl};
-use located::Source;
+use harness::import::{HurlOptions, Imported, PostmanOptions, hurl, openapi, postman, postman_environment};
+use located::{Diagnostics, Source};
 
 use super::{Failed, say};
 
@@ -24,6 +24,10 @@ pub(super) struct ImportArgs {
 enum From {
     /// Hurl 8 files; each entry keeps its verdict
     Hurl(HurlArgs),
+    /// An `OpenAPI` 3.0 or 3.1 description; a first set of scenarios
+    Openapi(OpenapiArgs),
+    /// A Postman collection, version 2.1, with its declarative checks
+    Postman(PostmanArgs),
 }
 
 /// Where the scenarios go.
@@ -54,6 +58,27 @@ struct HurlArgs {
     variable: Vec<(String, String)>,
 }
 
+#[derive(Debug, Args)]
+struct OpenapiArgs {
+    /// JSON or YAML
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+struct PostmanArgs {
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
+    /// An exported environment; its values are over those of the collection
+    #[arg(long, value_name = "FILE")]
+    environment: Option<PathBuf>,
+    /// Value of a variable, over the environment's
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    variable: Vec<(String, String)>,
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
     pair.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "write name=value".to_owned())
@@ -62,6 +87,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub(super) fn import(arguments: &ImportArgs) -> Result<u8, Failed> {
     match &arguments.from {
         From::Hurl(arguments) => import_hurl(arguments),
+        From::Openapi(arguments) => {
+            let source = Source::read(&arguments.file).map_err(Diagnostics::from)?;
+            arguments.target.write(&openapi(&source).map_err(Diagnostics::from)?)
+        }
+        From::Postman(arguments) => import_postman(arguments),
     }
 }
 
@@ -69,12 +99,25 @@ fn import_hurl(arguments: &HurlArgs) -> Result<u8, Failed> {
     let variables: BTreeMap<_, _> = arguments.variable.iter().cloned().collect();
     let mut all = Imported::default();
     for (file, name) in arguments.files.iter().zip(names(&arguments.files)) {
-        let source = Source::read(file).map_err(located::Diagnostics::from)?;
+        let source = Source::read(file).map_err(Diagnostics::from)?;
         let root = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
         let options = HurlOptions { base: arguments.base.clone(), variables: variables.clone(), root };
-        all.add(hurl(&source, &name, &options).map_err(located::Diagnostics::from)?);
+        all.add(hurl(&source, &name, &options).map_err(Diagnostics::from)?);
     }
     arguments.target.write(&all)
+}
+
+fn import_postman(arguments: &PostmanArgs) -> Result<u8, Failed> {
+    let mut variables = BTreeMap::new();
+    if let Some(path) = &arguments.environment {
+        let environment = Source::read(path).map_err(Diagnostics::from)?;
+        variables = postman_environment(&environment).map_err(Diagnostics::from)?;
+    }
+    variables.extend(arguments.variable.iter().cloned());
+    let source = Source::read(&arguments.file).map_err(Diagnostics::from)?;
+    let root = arguments.file.parent().unwrap_or_else(|| Path::new("")).to_owned();
+    let imported = postman(&source, &PostmanOptions { variables, root }).map_err(Diagnostics::from)?;
+    arguments.target.write(&imported)
 }
 
 /// The names of files without their endings; with those of their folders where they would be equal.

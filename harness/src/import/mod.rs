@@ -5,6 +5,8 @@
 //! place, and a `TODO` in the text where the verdict could differ. Start at [`Imported`]; the YAML is written by `write`.
 
 mod hurl;
+mod openapi;
+mod postman;
 mod slug;
 pub(crate) mod write;
 
@@ -13,6 +15,8 @@ use std::{fmt, path::PathBuf};
 use located::{Diagnostic, Place, Source};
 
 pub use hurl::{HurlOptions, hurl};
+pub use openapi::openapi;
+pub use postman::{PostmanOptions, postman, postman_environment};
 
 /// What an importer made of one document.
 #[derive(Debug, Default)]
@@ -68,6 +72,20 @@ impl Imported {
     pub fn todos(&self) -> usize {
         self.notes.iter().filter(|note| note.weight == Weight::Todo).count()
     }
+}
+
+/// A text that stays as it is when it is read as a template.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|mark| rest.find(mark)).min() {
+        let (before, mark) = rest.split_at(at);
+        out.push_str(before);
+        out.push_str(&format!("{{{{ \"{}\" }}}}", &mark[..2]));
+        rest = &mark[2..];
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The notes of one document.

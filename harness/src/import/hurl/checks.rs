@@ -7,7 +7,10 @@ use super::{
     },
     convert::Converter,
 };
-use crate::import::write::{Map, Yaml};
+use crate::import::{
+    escaped,
+    write::{Map, Yaml},
+};
 
 pub(super) fn response(response: &Response, converter: &mut Converter<'_>, step: &mut Map, comments: &mut Vec<String>) {
     let mut expect = Map::new();
@@ -154,7 +157,7 @@ impl Converter<'_> {
     fn argument(&mut self, argument: &Argument) -> Yaml {
         match argument {
             Argument::Text(template) => self.names.text(template, &mut self.notes).into(),
-            Argument::Regex(pattern) => super::names::escaped(pattern).into(),
+            Argument::Regex(pattern) => escaped(pattern).into(),
             Argument::Integer(number) => (*number).into(),
             Argument::Placeholder(placeholder) => self.names.typed(placeholder, &mut self.notes),
             Argument::Cookie(name, attribute) => {
@@ -230,7 +233,7 @@ impl Converter<'_> {
             PredicateValue::Bool(value) => (*value).into(),
             PredicateValue::Number(number) => Yaml::Number(number.clone()),
             PredicateValue::Text(text) => self.names.text_value(text, &mut self.notes),
-            PredicateValue::Regex(pattern) => super::names::escaped(pattern).into(),
+            PredicateValue::Regex(pattern) => escaped(pattern).into(),
             PredicateValue::Bytes(bytes) => written_bytes(bytes).into(),
             PredicateValue::File(file) => self.file_bytes(file, place, comments),
             PredicateValue::Placeholder(placeholder) => self.names.typed(placeholder, &mut self.notes),

@@ -6,7 +6,7 @@ use located::Place;
 
 use super::ast::{Piece, Placeholder, Template, VariableValue};
 use crate::import::{
-    Notes,
+    Notes, escaped,
     slug::{Unique, variable},
     write::{Map, Yaml},
 };
@@ -161,18 +161,4 @@ impl<'a> Names<'a> {
     pub(super) fn into_vars(self) -> Map {
         self.vars
     }
-}
-
-/// A text that stays as it is when it is read as a template.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|mark| rest.find(mark)).min() {
-        let (before, mark) = rest.split_at(at);
-        out.push_str(before);
-        out.push_str(&format!("{{{{ \"{}\" }}}}", &mark[..2]));
-        rest = &mark[2..];
-    }
-    out.push_str(rest);
-    out
 }

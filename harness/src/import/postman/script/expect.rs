@@ -1,0 +1,330 @@
+//! What chains of `pm` mean.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Capture, Script, VARIABLE_MARK, brief,
+    lex::Token,
+    parse::{Chain, Link, Parser, Statement, Value},
+};
+use crate::import::write::{Map, Yaml};
+
+/// Names that stand for a part of the response: `const data = pm.response.json()`.
+pub(super) type Aliases = BTreeMap<String, Subject>;
+
+/// What an expectation looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Subject {
+    /// A `JSONPath`.
+    Json(String),
+    /// How long the list at the path is.
+    Length(String),
+    Status,
+    ResponseTime,
+    Text,
+    Header(String),
+}
+
+/// Words of Chai that change nothing.
+const NOISE: [&str; 20] = [
+    "to", "be", "been", "is", "that", "which", "and", "has", "have", "with", "at", "of", "same", "but", "does", "still",
+    "also", "deep", "own", "all",
+];
+
+pub(super) fn block(tokens: &[Token<'_>], aliases: &mut Aliases, script: &mut Script) {
+    let mut parser = Parser::new(tokens);
+    while let Some(statement) = parser.statement() {
+        let understood = match &statement {
+            None => None,
+            Some(Statement::Let { name, value }) => subject(value, aliases).map(|subject| {
+                aliases.insert((*name).to_owned(), subject);
+            }),
+            Some(Statement::Chain(chain)) => chain_statement(chain, aliases, script),
+        };
+        if understood.is_none() {
+            script.unsupported.push(brief(parser.written()));
+        }
+    }
+}
+
+fn chain_statement(chain: &Chain<'_>, aliases: &mut Aliases, script: &mut Script) -> Option<()> {
+    let names: Vec<&str> = chain.iter().map_while(|link| if let Link::Name(name) = link { Some(*name) } else { None }).collect();
+    match (&names[..], &chain[names.len()..]) {
+        (["console", ..], _) => Some(()),
+        (["pm", "test"], [Link::Call(arguments)]) => match &arguments[..] {
+            [_, Value::Function(body)] => {
+                block(body, &mut aliases.clone(), script);
+                Some(())
+            }
+            _ => None,
+        },
+        (["pm", "expect"], [Link::Call(arguments), rest @ ..]) => {
+            let [subject_value] = &arguments[..] else { return None };
+            let Value::Chain(subject_chain) = subject_value else { return None };
+            expectation(&subject(subject_chain, aliases)?, rest, script)
+        }
+        (["pm", "response", "to", ..], _) => response(&chain[2..], script),
+        (["pm", "environment" | "collectionVariables" | "globals" | "variables", "set"], [Link::Call(arguments)]) => {
+            let [Value::Text(name), Value::Chain(value)] = &arguments[..] else { return None };
+            let rule = rule(&subject(value, aliases)?)?;
+            script.captures.push(Capture { name: name.clone(), rule });
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+/// The part of the response that a chain stands for.
+fn subject(chain: &Chain<'_>, aliases: &Aliases) -> Option<Subject> {
+    let (first, rest) = match &chain[..] {
+        [Link::Name("pm"), Link::Name("response"), rest @ ..] => return of_response(rest),
+        [Link::Name("JSON"), Link::Name("parse"), Link::Call(arguments), rest @ ..] => match &arguments[..] {
+            [Value::Chain(text)] if subject(text, aliases) == Some(Subject::Text) => (Subject::Json("$".to_owned()), rest),
+            _ => return None,
+        },
+        [Link::Name("responseBody")] => return Some(Subject::Text),
+        [Link::Name(name), rest @ ..] => (aliases.get(*name)?.clone(), rest),
+        _ => return None,
+    };
+    match first {
+        Subject::Json(path) => within(path, rest),
+        other => rest.is_empty().then_some(other),
+    }
+}
+
+fn of_response(chain: &[Link<'_>]) -> Option<Subject> {
+    match chain {
+        [Link::Name("json"), Link::Call(_), rest @ ..] => within("$".to_owned(), rest),
+        [Link::Name("code")] => Some(Subject::Status),
+        [Link::Name("responseTime")] => Some(Subject::ResponseTime),
+        [Link::Name("text"), Link::Call(_)] => Some(Subject::Text),
+        [Link::Name("headers"), Link::Name("get"), Link::Call(arguments)] => match &arguments[..] {
+            [Value::Text(name)] => Some(Subject::Header(name.clone())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `.a["b c"][0]` as a path.
+fn within(mut path: String, links: &[Link<'_>]) -> Option<Subject> {
+    for (at, link) in links.iter().enumerate() {
+        match link {
+            Link::Name("length") if at + 1 == links.len() => return Some(Subject::Length(path)),
+            Link::Name(name) => path.push_str(&member(name)),
+            Link::Index(Value::Text(name)) => path.push_str(&member(name)),
+            Link::Index(Value::Number(number)) => path.push_str(&format!("[{number}]")),
+            _ => return None,
+        }
+    }
+    Some(Subject::Json(path))
+}
+
+fn member(name: &str) -> String {
+    let is_plain = name.chars().enumerate().all(|(at, c)| c == '_' || c.is_ascii_alphabetic() || at > 0 && c.is_ascii_digit());
+    if is_plain && !name.is_empty() {
+        format!(".{name}")
+    } else {
+        format!("['{}']", name.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
+}
+
+/// As a query of a check.
+fn query(subject: &Subject) -> Map {
+    match subject {
+        Subject::Json(path) => Map::one("jsonpath", path.as_str()),
+        Subject::Length(path) => Map::one("jsonpath", path.as_str()).with("filters", vec![Yaml::from("count")]),
+        Subject::Status => Map::one("status", true),
+        Subject::ResponseTime => Map::one("duration_ms", true),
+        Subject::Text => Map::one("body", true),
+        Subject::Header(name) => Map::one("header", name.as_str()),
+    }
+}
+
+/// As a rule of a capture.
+fn rule(subject: &Subject) -> Option<Yaml> {
+    match subject {
+        Subject::Json(path) => Some(path.as_str().into()),
+        Subject::ResponseTime => None,
+        other => Some(query(other).into()),
+    }
+}
+
+/// `.to.have.status(200)` and the like, behind `pm.response`.
+fn response(links: &[Link<'_>], script: &mut Script) -> Option<()> {
+    let links: Vec<&Link<'_>> = links.iter().filter(|link| !matches!(link, Link::Name(name) if NOISE.contains(name))).collect();
+    let is_not = matches!(links.first(), Some(Link::Name("not")));
+    match (is_not, &links[usize::from(is_not)..]) {
+        (false, [Link::Name("status"), Link::Call(arguments)]) => match &arguments[..] {
+            [Value::Number(code)] => script.status = Some(Yaml::Number(code.clone())),
+            _ => return None,
+        },
+        (false, [Link::Name(word)]) => script.status = Some(status_word(word)?),
+        (_, [Link::Name("header"), Link::Call(arguments)]) => {
+            let (name, wanted) = match &arguments[..] {
+                [Value::Text(name)] => (name, None),
+                [Value::Text(name), value] if !is_not => (name, Some(literal(value)?)),
+                _ => return None,
+            };
+            let check = Map::one("header", name.as_str());
+            script.checks.push(match wanted {
+                Some(value) => check.with("equals", value),
+                None => check.with("exists", !is_not),
+            });
+        }
+        (false, [Link::Name("jsonBody"), Link::Call(arguments)]) => match &arguments[..] {
+            [] => script.checks.push(Map::one("jsonpath", "$").with("exists", true)),
+            [Value::Text(path)] => script.checks.push(Map::one("jsonpath", format!("$.{path}")).with("exists", true)),
+            [Value::Text(path), value] => script.checks.push(Map::one("jsonpath", format!("$.{path}")).with("equals", literal(value)?)),
+            [value @ Value::Object(_)] => script.checks.push(Map::one("jsonpath", "$").with("equals", literal(value)?)),
+            _ => return None,
+        },
+        (_, [Link::Name("body"), Link::Call(arguments)]) => {
+            let [value @ Value::Text(_)] = &arguments[..] else { return None };
+            script.checks.push(Map::one("body", true).with(if is_not { "not_equals" } else { "equals" }, literal(value)?));
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn status_word(word: &str) -> Option<Yaml> {
+    let code = match word {
+        "ok" | "success" => return Some("2xx".into()),
+        "redirection" => return Some("3xx".into()),
+        "clientError" => return Some("4xx".into()),
+        "serverError" => return Some("5xx".into()),
+        "error" => return Some(vec![Yaml::from("4xx"), "5xx".into()].into()),
+        "info" => return Some("1xx".into()),
+        "accepted" => "202",
+        "badRequest" => "400",
+        "unauthorized" => "401",
+        "forbidden" => "403",
+        "notFound" => "404",
+        "rateLimited" => "429",
+        _ => return None,
+    };
+    Some(Yaml::Number(code.to_owned()))
+}
+
+/// What is behind `pm.expect(subject)`.
+fn expectation(subject: &Subject, links: &[Link<'_>], script: &mut Script) -> Option<()> {
+    let links: Vec<&Link<'_>> = links.iter().filter(|link| !matches!(link, Link::Name(name) if NOISE.contains(name))).collect();
+    let is_not = matches!(links.first(), Some(Link::Name("not")));
+    let mut links = &links[usize::from(is_not)..];
+    let (mut predicates, mut subject) = (Map::new(), subject.clone());
+    if links.is_empty() {
+        return None;
+    }
+    while !links.is_empty() {
+        let (name, value, used) = match links {
+            [Link::Name(word), Link::Call(arguments), ..] => match property(&subject, word, arguments) {
+                Some((inner, value)) => {
+                    subject = inner;
+                    let predicate = value.map_or(("exists", Yaml::Bool(true)), |value| ("equals", value));
+                    (predicate.0, predicate.1, 2)
+                }
+                None => {
+                    let (name, value) = comparison(word, arguments)?;
+                    (name, value, 2)
+                }
+            },
+            [Link::Name(word), ..] => {
+                let (name, value) = question(word)?;
+                (name, value, 1)
+            }
+            _ => return None,
+        };
+        predicates.set(name, value);
+        links = &links[used..];
+    }
+    add(&subject, predicates, is_not, script)
+}
+
+/// `.property("a")`, `.nested.property("a.b", 1)`: a look into the object.
+fn property(subject: &Subject, word: &str, arguments: &[Value<'_>]) -> Option<(Subject, Option<Yaml>)> {
+    let (Subject::Json(path), "property" | "ownProperty") = (subject, word) else { return None };
+    match arguments {
+        [Value::Text(name)] => Some((Subject::Json(format!("{path}{}", member(name))), None)),
+        [Value::Text(name), value] => Some((Subject::Json(format!("{path}{}", member(name))), Some(literal(value)?))),
+        _ => None,
+    }
+}
+
+fn comparison(word: &str, arguments: &[Value<'_>]) -> Option<(&'static str, Yaml)> {
+    let name = match (word, arguments) {
+        ("match" | "matches", [Value::Regex(pattern)]) => return Some(("matches", pattern.as_str().into())),
+        ("a" | "an", [Value::Text(kind)]) => {
+            let known = ["string", "number", "boolean", "array", "object", "null"];
+            return known.contains(&kind.to_lowercase().as_str()).then(|| ("type", kind.to_lowercase().into()));
+        }
+        ("eql" | "eqls" | "equal" | "equals" | "eq", [_]) => "equals",
+        ("include" | "includes" | "contain" | "contains" | "string", [_]) => "contains",
+        ("above" | "gt" | "greaterThan", [_]) => "gt",
+        ("least" | "gte" | "greaterThanOrEqual", [_]) => "gte",
+        ("below" | "lt" | "lessThan", [_]) => "lt",
+        ("most" | "lte" | "lessThanOrEqual", [_]) => "lte",
+        ("lengthOf" | "length", [_]) => "length",
+        ("oneOf", [Value::List(_)]) => "one_of",
+        _ => return None,
+    };
+    Some((name, literal(arguments.first()?)?))
+}
+
+fn question(word: &str) -> Option<(&'static str, Yaml)> {
+    Some(match word {
+        "true" => ("equals", Yaml::Bool(true)),
+        "false" => ("equals", Yaml::Bool(false)),
+        "null" => ("equals", Yaml::Null),
+        "undefined" => ("exists", Yaml::Bool(false)),
+        "exist" => ("exists", Yaml::Bool(true)),
+        "empty" => ("empty", Yaml::Bool(true)),
+        _ => return None,
+    })
+}
+
+/// The status and the time have places of their own; all else is a check.
+fn add(subject: &Subject, predicates: Map, is_not: bool, script: &mut Script) -> Option<()> {
+    match (subject, &predicates.0[..], is_not) {
+        (Subject::Status, [(name, value)], false) if ["equals", "one_of"].contains(&name.as_str()) && script.status.is_none() => {
+            script.status = Some(value.clone());
+        }
+        (Subject::ResponseTime, [(name, Yaml::Number(limit))], false) if name == "lt" || name == "lte" => {
+            let limit = limit.parse::<u64>().ok()?;
+            script.max_latency_ms = Some(script.max_latency_ms.map_or(limit, |known| known.min(limit)));
+        }
+        (_, [(name, Yaml::Bool(wanted))], true) if name == "exists" => {
+            script.checks.push(query(subject).with("exists", !wanted));
+        }
+        (_, _, true) => script.checks.push(query(subject).with("not", predicates)),
+        (_, _, false) => {
+            let mut check = query(subject);
+            predicates.0.into_iter().for_each(|(name, value)| check.set(&name, value));
+            script.checks.push(check);
+        }
+    }
+    Some(())
+}
+
+/// A value that is known without running anything, or a variable.
+fn literal(value: &Value<'_>) -> Option<Yaml> {
+    Some(match value {
+        Value::Null => Yaml::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => Yaml::Number(number.clone()),
+        Value::Text(text) => text.as_str().into(),
+        Value::List(items) => Yaml::List(items.iter().map(literal).collect::<Option<_>>()?),
+        Value::Object(entries) => {
+            let entry = |(key, value): &(String, Value<'_>)| Some((key.clone(), literal(value)?));
+            Map(entries.iter().map(entry).collect::<Option<_>>()?).into()
+        }
+        Value::Chain(chain) => match &chain[..] {
+            [Link::Name("pm"), Link::Name("environment" | "collectionVariables" | "globals" | "variables"), Link::Name("get"), Link::Call(arguments)] => {
+                let [Value::Text(name)] = &arguments[..] else { return None };
+                format!("{VARIABLE_MARK}{name}").into()
+            }
+            _ => return None,
+        },
+        Value::Undefined | Value::Regex(_) | Value::Function(_) => return None,
+    })
+}
