@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod arrange;
+pub mod capture_proxy;
 pub mod controls;
 mod expect;
 pub mod import;

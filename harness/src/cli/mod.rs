@@ -5,6 +5,7 @@
 mod asked;
 mod import;
 mod progress;
+mod record;
 mod report;
 mod run;
 mod runs;
@@ -72,6 +73,13 @@ const COMPARE_EXAMPLES: &str = "Examples:
   harness compare 20261120T15 latest    two runs by name
   harness compare --json | jq .change";
 
+const IMPORT_EXAMPLES: &str = "Examples:
+  harness import hurl tests/*.hurl --out scenarios
+  harness import openapi api.yaml --out scenarios/api
+  harness import postman shop.postman_collection.json --environment local.json --out scenarios";
+const RECORD_EXAMPLES: &str = "Examples:
+  harness record --target http://localhost:8080 --listen 127.0.0.1:9090 --out scenarios/buy.yaml";
+
 const SCHEMA_EXAMPLES: &str = "Examples:
   harness schema > .harness-schema.json";
 
@@ -112,7 +120,11 @@ enum Command {
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(runs::VerifyArgs),
     /// Write scenarios from Hurl files, `OpenAPI` descriptions or Postman collections
+    #[command(after_help = IMPORT_EXAMPLES)]
     Import(import::ImportArgs),
+    /// Pass traffic on to a server, and write it as a scenario
+    #[command(after_help = RECORD_EXAMPLES)]
+    Record(record::RecordArgs),
     /// Print the JSON Schemas of the files, for editors
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
@@ -226,6 +238,7 @@ fn perform(command: Command) -> Result<u8, Failed> {
         Command::Compare(arguments) => report::compare(&arguments),
         Command::Verify(arguments) => runs::verify(&arguments),
         Command::Import(arguments) => import::import(&arguments),
+        Command::Record(arguments) => record::record(&arguments),
         Command::Schema => {
             say(&serde_json::to_string_pretty(&schemas()).map_err(io::Error::from)?)?;
             Ok(0)

@@ -7,7 +7,7 @@
 mod hurl;
 mod openapi;
 mod postman;
-mod slug;
+pub(crate) mod slug;
 pub(crate) mod write;
 
 use std::{fmt, path::PathBuf};
@@ -86,6 +86,18 @@ pub(crate) fn escaped(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// A value that the user gives as a text: what looks like a whole number or a boolean is one.
+pub(crate) fn given_value(text: &str) -> write::Yaml {
+    match text {
+        "true" => true.into(),
+        "false" => false.into(),
+        _ => match text.parse::<i64>() {
+            Ok(number) if number.to_string() == text => number.into(),
+            _ => escaped(text).into(),
+        },
+    }
 }
 
 /// The notes of one document.

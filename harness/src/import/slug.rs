@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 const SLUG_CHARS_MAX: usize = 60; // below the format's limit, so that a number can follow
 
 /// What a scenario may be called: lower-case letters, digits and dashes.
-pub(super) fn slug(text: &str) -> String {
+pub(crate) fn slug(text: &str) -> String {
     let mut slug = String::new();
     let mut before = ' ';
     for c in text.chars() {
@@ -26,7 +26,7 @@ pub(super) fn slug(text: &str) -> String {
 }
 
 /// What a value may be called in templates.
-pub(super) fn variable(text: &str) -> String {
+pub(crate) fn variable(text: &str) -> String {
     const TAKEN: [&str; 26] = [
         "true",
         "false",
@@ -67,10 +67,10 @@ pub(super) fn variable(text: &str) -> String {
 
 /// Names that differ from each other: the second `a` is `a-2`.
 #[derive(Debug, Default)]
-pub(super) struct Unique(BTreeSet<String>);
+pub(crate) struct Unique(BTreeSet<String>);
 
 impl Unique {
-    pub(super) fn name(&mut self, wanted: &str, separator: &str) -> String {
+    pub(crate) fn name(&mut self, wanted: &str, separator: &str) -> String {
         let numbered = (2..).map(|n| format!("{wanted}{separator}{n}"));
         let free = std::iter::once(wanted.to_owned()).chain(numbered).find(|name| !self.0.contains(name));
         let name = free.expect("there are endless numbers");

@@ -43,7 +43,7 @@ fn hurl_files_become_scenarios_that_lint_accepts() {
     assert!(text(&output.stderr).contains("scenarios/shop.yaml is there already; nothing was written"));
     let output = harness(dir.path(), &[&arguments[..], &["--variable", "id=7", "--force"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(std::fs::read_to_string(dir.path().join("scenarios/more-shop.yaml")).unwrap().contains("id: \"7\""));
+    assert!(std::fs::read_to_string(dir.path().join("scenarios/more-shop.yaml")).unwrap().contains("id: 7"));
 }
 
 #[test]

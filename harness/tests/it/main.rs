@@ -13,6 +13,8 @@ mod http;
 mod http_requests;
 mod http_transport;
 mod import;
+mod import_hurl;
+mod import_services;
 mod judging;
 mod kit;
 mod language;

@@ -1,5 +1,8 @@
 //! What is said of a response: expectations and captures.
 
+use located::Source;
+use serde::de::DeserializeOwned;
+
 use super::{
     ast::{
         Argument, Assert, Body, BodyKind, Capture, Filter, Json, Piece, Predicate, PredicateValue, Query, Response,
@@ -7,9 +10,13 @@ use super::{
     },
     convert::Converter,
 };
-use crate::import::{
-    escaped,
-    write::{Map, Yaml},
+use crate::{
+    expect::Check,
+    import::{
+        escaped,
+        write::{Map, Yaml},
+    },
+    step::capture::CaptureRule,
 };
 
 pub(super) fn response(response: &Response, converter: &mut Converter<'_>, step: &mut Map, comments: &mut Vec<String>) {
@@ -100,7 +107,15 @@ impl Converter<'_> {
         if capture.redact {
             rule.set("redact", true);
         }
-        let rule = short(rule);
+        let rule = match refusal::<CaptureRule>(&rule) {
+            None => short(rule),
+            Some(reason) => {
+                comments.push(
+                    self.notes.todo(capture.place, format!("this captures nothing until it is written anew: {reason}")),
+                );
+                Map::one("variable", NOTHING).into()
+            }
+        };
         let name = match capture.name.literal() {
             Some(name) => name,
             None => {
@@ -124,7 +139,13 @@ impl Converter<'_> {
         if assert.predicate.name == "includes" {
             check.set("type", "array");
         }
-        check
+        match refusal::<Check>(&check) {
+            None => check,
+            Some(reason) => {
+                comments.push(self.notes.todo(assert.place, format!("this fails until it is written anew: {reason}")));
+                Map::one("variable", NOTHING).with("exists", true)
+            }
+        }
     }
 
     fn query(&mut self, query: &Query, place: located::Place) -> Map {
@@ -262,6 +283,17 @@ impl Converter<'_> {
             }
         }
     }
+}
+
+/// A variable that is never there: what looks at it fails, and is seen.
+const NOTHING: &str = "TODO";
+
+/// Why the format does not take a rule: a path, a pattern or an expression that is none.
+fn refusal<T: DeserializeOwned>(rule: &Map) -> Option<String> {
+    let source = Source::new("rule", Yaml::from(rule.clone()).document());
+    let refused = located::yaml::<T>(&source).err()?;
+    let message = refused.0.into_iter().next().map(|diagnostic| diagnostic.message)?;
+    Some(message.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// A lone path is written without its name.

@@ -44,8 +44,9 @@ pub(super) fn scenario(source: &Source, name: &str, entries: &[Entry], options: 
     for entry in entries {
         wait_ms += converter.entry(source, entry, &mut steps);
     }
-    if entries.is_empty() {
-        converter.notes.todo(Place::START, "the file has no entry, so there is nothing to run");
+    if steps.is_empty() {
+        converter.notes.todo(Place::START, "the file asks for nothing, so there is no scenario");
+        return Imported { files: Vec::new(), notes: converter.notes.finish() };
     }
     assert_something(&mut steps);
     let mut document = Map::one("scenario", slug(name));

@@ -6,7 +6,7 @@ use located::Place;
 
 use super::ast::{Piece, Placeholder, Template, VariableValue};
 use crate::import::{
-    Notes, escaped,
+    Notes, escaped, given_value,
     slug::{Unique, variable},
     write::{Map, Yaml},
 };
@@ -145,7 +145,7 @@ impl<'a> Names<'a> {
         }
         let written = self.unique.name(&variable(name), "_");
         let value = match self.given.get(name) {
-            Some(value) => Yaml::Text(escaped(value)),
+            Some(value) => given_value(value),
             None => {
                 let comment = notes
                     .todo(place, format!("`{name}` is set outside this file: give it here or with --var {written}=…"));

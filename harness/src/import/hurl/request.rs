@@ -54,6 +54,7 @@ pub(super) fn request(
     http.set_some("http_version", settings.http_version);
     set_map(&mut http, "tls", settings.tls.clone());
     set_map(&mut http, "connect", settings.connect.clone());
+    http.set_some("connect_timeout", settings.connect_timeout_ms.map(super::settings::period));
     http.set_some("timeout", settings.timeout_ms.map(super::settings::period));
     http
 }

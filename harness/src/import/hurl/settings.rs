@@ -45,6 +45,7 @@ pub(super) struct Settings {
     pub(super) http_version: Option<&'static str>,
     pub(super) is_compressed: bool,
     pub(super) timeout_ms: Option<u64>,
+    pub(super) connect_timeout_ms: Option<u64>,
     pub(super) tls: Map,
     pub(super) connect: Map,
     pub(super) keeps_lists: bool,
@@ -166,7 +167,7 @@ impl Settings {
             "delay" => self.delay_ms = Some(value_ms),
             "retry-interval" => self.retry_interval_ms = Some(value_ms),
             "max-time" => self.timeout_ms = Some(value_ms),
-            _ => self.connect.set("connect_timeout", period(value_ms)),
+            _ => self.connect_timeout_ms = Some(value_ms),
         }
     }
 
@@ -215,7 +216,8 @@ impl Settings {
 
     pub(super) fn retry(&self) -> Option<Yaml> {
         let retries = self.retries.filter(|retries| *retries > 0)?;
-        Some(Map::one("times", retries).with("every", period(self.interval_ms())).into())
+        // Hurl counts the tries after the first.
+        Some(Map::one("times", retries + 1).with("every", period(self.interval_ms())).into())
     }
 
     fn interval_ms(&self) -> u64 {

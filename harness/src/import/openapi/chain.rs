@@ -39,7 +39,8 @@ impl Document {
     /// `POST /orders` makes the `{id}` of `/orders/{id}/…`.
     fn created<'a>(&'a self, operation: &Operation<'a>, name: &str, all: &[Operation<'a>]) -> Option<Source<'a>> {
         let collection = collection_of(operation.path, name)?;
-        let creator = all.iter().find(|other| other.method == "post" && other.path.trim_end_matches('/') == collection)?;
+        let creator =
+            all.iter().find(|other| other.method == "post" && other.path.trim_end_matches('/') == collection)?;
         let (_, response) = creator.success()?;
         let field = self.id_field(self.response_schema(response)?, name)?;
         Some(Source { creator: creator.clone(), path: format!("$.{field}") })
@@ -47,7 +48,9 @@ impl Document {
 
     pub(super) fn response_schema<'a>(&'a self, response: &'a Json) -> Option<&'a Json> {
         let content = self.resolve(response).get("content")?.as_object()?;
-        let is_json = |kind: &str| kind.starts_with("application/json") || kind.split(';').next().is_some_and(|kind| kind.ends_with("+json"));
+        let is_json = |kind: &str| {
+            kind.starts_with("application/json") || kind.split(';').next().is_some_and(|kind| kind.ends_with("+json"))
+        };
         content.iter().find_map(|(kind, media)| is_json(kind).then(|| media.get("schema"))?)
     }
 

@@ -72,7 +72,8 @@ impl<'a> Draft<'a> {
     /// The path with its parameters filled in; what creates them becomes a step before.
     fn path(&mut self, operation: &Operation<'a>, twist: Twist<'_>, depth: usize) -> String {
         let mut path = format!("{}{}", self.document.base_path(), operation.path);
-        let names: Vec<&str> = operation.path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
+        let names: Vec<&str> =
+            operation.path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
         for (at, name) in names.iter().enumerate() {
             let is_last = at + 1 == names.len();
             let value = if twist == Twist::UnknownId && is_last {
@@ -87,7 +88,8 @@ impl<'a> Draft<'a> {
 
     fn path_value(&mut self, operation: &Operation<'a>, name: &str, depth: usize) -> String {
         let source = (depth < CHAIN_MAX).then(|| self.document.source_of(operation, name, self.all)).flatten();
-        let Some(source) = source.filter(|source| source.creator.path != operation.path || operation.method != "post") else {
+        let Some(source) = source.filter(|source| source.creator.path != operation.path || operation.method != "post")
+        else {
             return self.outside_value(operation, name);
         };
         let key = format!("{} {}", source.creator.path, source.path);
@@ -113,10 +115,13 @@ impl<'a> Draft<'a> {
 
     /// An id that nothing creates is known from outside.
     fn outside_value(&mut self, operation: &Operation<'a>, name: &str) -> String {
-        let parameter = operation.parameters.iter().find(|parameter| parameter["name"] == name && parameter["in"] == "path");
+        let parameter =
+            operation.parameters.iter().find(|parameter| parameter["name"] == name && parameter["in"] == "path");
         let sample = parameter.map_or(Json::Null, |parameter| self.document.sample_of(parameter));
         let is_given = parameter.is_some_and(|parameter| {
-            parameter.get("example").is_some() || parameter.get("examples").is_some() || self.document.resolve(&parameter["schema"]).get("example").is_some()
+            parameter.get("example").is_some()
+                || parameter.get("examples").is_some()
+                || self.document.resolve(&parameter["schema"]).get("example").is_some()
         });
         if is_given {
             return plain(&sample);
@@ -131,7 +136,8 @@ impl<'a> Draft<'a> {
     }
 
     fn unknown_id(&self, operation: &Operation<'a>, name: &str) -> String {
-        let parameter = operation.parameters.iter().find(|parameter| parameter["name"] == name && parameter["in"] == "path");
+        let parameter =
+            operation.parameters.iter().find(|parameter| parameter["name"] == name && parameter["in"] == "path");
         let schema = parameter.map_or(&Json::Null, |parameter| self.document.resolve(&parameter["schema"]));
         match (schema["type"].as_str(), schema["format"].as_str()) {
             (Some("integer" | "number"), _) => "999999999".to_owned(),
@@ -142,7 +148,9 @@ impl<'a> Draft<'a> {
 
     fn parameters(&self, operation: &Operation<'a>, place: &str) -> Map {
         let mut map = Map::new();
-        for parameter in operation.parameters.iter().filter(|parameter| parameter["in"] == place && parameter["required"] == true) {
+        for parameter in
+            operation.parameters.iter().filter(|parameter| parameter["in"] == place && parameter["required"] == true)
+        {
             let name = parameter["name"].as_str().unwrap_or_default();
             let value = self.document.sample_of(parameter);
             map.set(name, if value.is_array() { Yaml::from(&value) } else { plain(&value).into() });
@@ -157,7 +165,10 @@ impl<'a> Draft<'a> {
         let Some(Json::Object(wanted)) = security.get(0) else { return };
         for name in wanted.keys() {
             let scheme = self.document.get(&format!("/components/securitySchemes/{name}")).clone();
-            let kind = (scheme["type"].as_str().unwrap_or_default(), scheme["scheme"].as_str().unwrap_or_default().to_lowercase());
+            let kind = (
+                scheme["type"].as_str().unwrap_or_default(),
+                scheme["scheme"].as_str().unwrap_or_default().to_lowercase(),
+            );
             let value = variable(name);
             match (kind.0, kind.1.as_str()) {
                 ("http", "basic") => {
@@ -247,7 +258,8 @@ impl<'a> Draft<'a> {
 
 /// A named schema has its own file, which scenarios share.
 fn schema_name(schema: &Json, operation: &Operation<'_>) -> String {
-    let name = |schema: &Json| schema.get("$ref").and_then(Json::as_str).and_then(|path| path.rsplit('/').next()).map(slug);
+    let name =
+        |schema: &Json| schema.get("$ref").and_then(Json::as_str).and_then(|path| path.rsplit('/').next()).map(slug);
     match (name(schema), schema.get("items").and_then(name)) {
         (Some(name), _) => name,
         (None, Some(item)) => format!("{item}-list"),

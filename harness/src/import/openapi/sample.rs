@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn what_is_given_is_used_and_what_is_read_only_is_not_sent() {
         assert_eq!(sample(&json!({ "type": "string", "example": "mug", "default": "cup" })), "mug");
-        let schema = json!({ "properties": { "id": { "type": "integer", "readOnly": true }, "n": { "type": "integer" } } });
+        let schema =
+            json!({ "properties": { "id": { "type": "integer", "readOnly": true }, "n": { "type": "integer" } } });
         assert_eq!(sample(&schema), json!({ "n": 1 }));
         assert_eq!(sample(&json!({ "type": "string", "format": "uuid" })), "{{ random.uuid }}");
     }

@@ -109,7 +109,10 @@ impl<'a> Writer<'a> {
         read.set("expect", draft.expect_success(get));
         draft.steps.push(Yaml::from(read).spread());
         let mut step = draft.call(delete, Twist::None);
-        step.set("expect", Map::one("status", delete.success().map_or_else(|| "2xx".into(), |(status, _)| status_rule(status))));
+        step.set(
+            "expect",
+            Map::one("status", delete.success().map_or_else(|| "2xx".into(), |(status, _)| status_rule(status))),
+        );
         draft.steps.push(Yaml::from(step).spread());
         let mut gone = draft.call(get, Twist::None);
         gone.set("expect", Map::one("status", status_rule("404")));

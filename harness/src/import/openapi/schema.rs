@@ -57,9 +57,8 @@ impl Document {
                 continue;
             }
             let value = match key.as_str() {
-                "properties" | "patternProperties" | "dependentSchemas" | "allOf" | "oneOf" | "anyOf" | "prefixItems" => {
-                    each(value, |value| self.converted(value, wanted, depth + 1))
-                }
+                "properties" | "patternProperties" | "dependentSchemas" | "allOf" | "oneOf" | "anyOf"
+                | "prefixItems" => each(value, |value| self.converted(value, wanted, depth + 1)),
                 "items" | "additionalProperties" | "not" | "contains" | "propertyNames" | "if" | "then" | "else" => {
                     self.converted(value, wanted, depth + 1)
                 }
@@ -152,7 +151,8 @@ mod tests {
                 "note": { "type": "string", "nullable": true } } },
         } } });
         let document = Document::read(&Source::new("a.json", root.to_string())).unwrap();
-        let schema = document.json_schema(&json!({ "type": "array", "items": { "$ref": "#/components/schemas/Node" } }));
+        let schema =
+            document.json_schema(&json!({ "type": "array", "items": { "$ref": "#/components/schemas/Node" } }));
         let valid = |value| jsonschema::is_valid(&schema, &value);
         assert!(valid(json!([{ "n": 1, "next": { "n": 2, "note": null, "next": null } }])), "{schema}");
         assert!(!valid(json!([{ "n": 0 }])), "the limit is exclusive");

@@ -27,7 +27,7 @@ pub(super) struct Info {
 pub(super) struct Item {
     #[serde(default)]
     pub(super) name: String,
-    pub(super) item: Option<Vec<Item>>,
+    pub(super) item: Option<Vec<Self>>,
     pub(super) request: Option<RequestOrUrl>,
     pub(super) auth: Option<Auth>,
     #[serde(default)]

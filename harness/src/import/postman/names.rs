@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::import::{
-    escaped,
+    escaped, given_value,
     slug::variable,
     write::{Map, Yaml},
 };
@@ -23,8 +23,8 @@ impl<'a> Names<'a> {
         Self { given, captured: BTreeSet::new(), vars: Map::new(), missing: Vec::new() }
     }
 
-    pub(super) fn given(&self, name: &str) -> Option<&'a String> {
-        self.given.get(name)
+    pub(super) fn expanded(&self, url: &str) -> String {
+        expanded(url, self.given)
     }
 
     /// A step keeps a value under this name.
@@ -74,7 +74,7 @@ impl<'a> Names<'a> {
             return written;
         }
         match self.given.get(name) {
-            Some(value) => self.vars.set(&written, Yaml::Text(escaped(value))),
+            Some(value) => self.vars.set(&written, given_value(value)),
             None => {
                 let message = format!("`{name}` is set outside the collection: give it here or with --var {written}=…");
                 self.vars.set(&written, Yaml::from("").commented(vec![format!("TODO {message}")]));
@@ -86,6 +86,15 @@ impl<'a> Names<'a> {
 
     pub(super) fn into_vars(self) -> Map {
         self.vars
+    }
+}
+
+/// A URL whose first placeholder is written out, where its value is given: it may hold a part of the path.
+pub(super) fn expanded(url: &str, given: &BTreeMap<String, String>) -> String {
+    let first = url.strip_prefix("{{").and_then(|rest| rest.split_once("}}"));
+    match first.and_then(|(name, rest)| Some((given.get(name.trim())?, rest))) {
+        Some((value, rest)) => format!("{}{rest}", value.trim_end_matches('/')),
+        None => url.to_owned(),
     }
 }
 

@@ -51,13 +51,13 @@ impl Writer<'_> {
     }
 
     fn url(&mut self, raw: &str, todos: &mut Vec<String>) -> String {
-        // The query stands in fields of its own, and fragments are not sent.
-        let (origin, path) = split(raw);
+        let raw = self.names.expanded(raw);
+        let (origin, path) = split(&raw);
         if origin == self.base || origin.is_empty() {
             return self.names.text(&path);
         }
         todos.push(format!("list {origin} under `origins:` in harness.yaml"));
-        self.names.text(raw)
+        self.names.text(&raw)
     }
 
     fn fields(&mut self, fields: &[Field]) -> Map {
@@ -119,10 +119,15 @@ impl Writer<'_> {
             _ => "text/plain",
         };
         let declared = match http.get("headers") {
-            Some(Yaml::Map(headers)) => headers.0.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")).cloned(),
+            Some(Yaml::Map(headers)) => {
+                headers.0.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")).cloned()
+            }
             _ => None,
         };
-        let is_json = declared.as_ref().map_or(implied == "application/json", |(_, kind)| matches!(kind, Yaml::Text(kind) if kind.contains("json")));
+        let is_json = declared.as_ref().map_or(
+            implied == "application/json",
+            |(_, kind)| matches!(kind, Yaml::Text(kind) if kind.contains("json")),
+        );
         if let Some(value) = is_json.then(|| self.json(raw)).flatten() {
             http.set("json", value);
             return;
@@ -208,7 +213,10 @@ impl Writer<'_> {
             }
             "basic" => {
                 let user = self.names.text(&parameter("username"));
-                http.set("basic_auth", Map::one("user", user).with("password", self.names.text(&parameter("password"))));
+                http.set(
+                    "basic_auth",
+                    Map::one("user", user).with("password", self.names.text(&parameter("password"))),
+                );
             }
             "apikey" => {
                 let key = if parameter("in") == "query" { "query" } else { "headers" };
@@ -253,12 +261,11 @@ fn quote_bare_placeholders(text: &str, mark: &str) -> String {
     let (mut in_text, mut is_escaped) = (false, false);
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if !in_text && rest.starts_with("{{") {
-            if let Some(end) = rest.find("}}") {
-                out.push_str(&format!("\"{mark}{}\"", &rest[..end + 2]));
-                rest = &rest[end + 2..];
-                continue;
-            }
+        let end = (!in_text && rest.starts_with("{{")).then(|| rest.find("}}")).flatten();
+        if let Some(end) = end {
+            out.push_str(&format!("\"{mark}{}\"", &rest[..end + 2]));
+            rest = &rest[end + 2..];
+            continue;
         }
         if c == '"' && !is_escaped {
             in_text = !in_text;

@@ -7,7 +7,7 @@ use located::{Place, Source};
 use super::{
     PostmanOptions,
     collection::{Auth, Collection, Event, Item, RequestOrUrl, Url},
-    names::{Names, split},
+    names::{Names, expanded, split},
     script,
 };
 use crate::import::{
@@ -47,7 +47,7 @@ pub(super) fn all(source: &Source, collection: &Collection, options: &PostmanOpt
         notes.todo(Place::START, "the collection has no request");
     }
     let given = given(collection, options);
-    let base = usual_origin(&requests);
+    let base = usual_origin(&requests, &given);
     let mut names = Unique::default();
     let mut files = Vec::new();
     for (name, group) in groups(&collection.info.name, &requests) {
@@ -66,7 +66,13 @@ fn given(collection: &Collection, options: &PostmanOptions) -> BTreeMap<String, 
     given
 }
 
-fn collect<'a>(item: &'a Item, path: &[&'a str], auth: Option<&'a Auth>, events: &[&'a Event], out: &mut Vec<Found<'a>>) {
+fn collect<'a>(
+    item: &'a Item,
+    path: &[&'a str],
+    auth: Option<&'a Auth>,
+    events: &[&'a Event],
+    out: &mut Vec<Found<'a>>,
+) {
     let auth = item.auth.as_ref().or(auth);
     let events: Vec<&Event> = events.iter().copied().chain(&item.event).collect();
     let path: Vec<&str> = path.iter().copied().chain([item.name.as_str()]).collect();
@@ -87,10 +93,13 @@ fn groups<'a, 'b>(collection: &str, requests: &'b [Found<'a>]) -> Vec<(String, V
             None => groups.push((name, vec![found])),
         }
     }
-    let sets: Vec<BTreeSet<String>> = groups.iter().map(|(_, group)| group.iter().flat_map(|found| set_by(found)).collect()).collect();
+    let sets: Vec<BTreeSet<String>> =
+        groups.iter().map(|(_, group)| group.iter().flat_map(|found| set_by(found)).collect()).collect();
     let uses = |group: &[&Found<'_>], name: &str| group.iter().any(|found| mentions(found, name));
     let is_shared = (0..groups.len()).any(|setter| {
-        sets[setter].iter().any(|name| (0..groups.len()).any(|user| user != setter && !sets[user].contains(name) && uses(&groups[user].1, name)))
+        sets[setter].iter().any(|name| {
+            (0..groups.len()).any(|user| user != setter && !sets[user].contains(name) && uses(&groups[user].1, name))
+        })
     });
     if is_shared { vec![(collection.to_owned(), requests.iter().collect())] } else { groups }
 }
@@ -102,11 +111,12 @@ fn set_by(found: &Found<'_>) -> Vec<String> {
 
 /// Whether a request's definition holds `{{name}}` anywhere.
 fn mentions(found: &Found<'_>, name: &str) -> bool {
-    format!("{:?}", found.request).contains(&format!("{{{{{name}}}}}")) || format!("{:?}", found.auth).contains(&format!("{{{{{name}}}}}"))
+    format!("{:?}", found.request).contains(&format!("{{{{{name}}}}}"))
+        || format!("{:?}", found.auth).contains(&format!("{{{{{name}}}}}"))
 }
 
 /// The origin of most requests.
-fn usual_origin(requests: &[Found<'_>]) -> String {
+fn usual_origin(requests: &[Found<'_>], given: &BTreeMap<String, String>) -> String {
     let mut counts: Vec<(String, usize)> = Vec::new();
     for found in requests {
         let raw = match found.request {
@@ -116,7 +126,7 @@ fn usual_origin(requests: &[Found<'_>]) -> String {
                 None => continue,
             },
         };
-        let origin = split(raw).0.to_owned();
+        let origin = split(&expanded(raw, given)).0.to_owned();
         match counts.iter_mut().find(|(known, _)| *known == origin) {
             Some((_, count)) => *count += 1,
             None => counts.push((origin, 1)),
@@ -126,7 +136,14 @@ fn usual_origin(requests: &[Found<'_>]) -> String {
 }
 
 impl Writer<'_> {
-    fn scenario(mut self, source: &Source, name: &str, slug: &str, group: &[&Found<'_>], notes: &mut Notes) -> ImportedFile {
+    fn scenario(
+        mut self,
+        source: &Source,
+        name: &str,
+        slug: &str,
+        group: &[&Found<'_>],
+        notes: &mut Notes,
+    ) -> ImportedFile {
         let mut steps = Vec::new();
         for found in group {
             steps.push(self.step(source, found, notes));
@@ -137,8 +154,7 @@ impl Writer<'_> {
         for missing in std::mem::take(&mut self.names.missing) {
             notes.todo(Place::START, missing);
         }
-        let stands = self.names.given(self.base.trim_matches(['{', '}'])).map_or(String::new(), |value| format!(", {value}"));
-        let about = format!("the subject stands for {}{stands}; run with `--target` if it is already up", self.base);
+        let about = format!("the subject stands for {}; run with `--target` if it is already up", self.base);
         let copies = std::mem::take(&mut self.copies);
         let vars = self.names.into_vars();
         if !vars.is_empty() {
@@ -165,7 +181,8 @@ impl Writer<'_> {
         }
         todos.extend(script.unsupported.iter().map(|line| format!("this check is not understood: {line}")));
         self.expect(script, &mut step);
-        let mut comments = vec![format!("from {}:{}", source.name().rsplit('/').next().unwrap_or_default(), place.line)];
+        let mut comments =
+            vec![format!("from {}:{}", source.name().rsplit('/').next().unwrap_or_default(), place.line)];
         comments.extend(todos.into_iter().map(|todo| notes.todo(place, todo)));
         (comments, step)
     }

@@ -27,8 +27,8 @@ pub(super) enum Subject {
 
 /// Words of Chai that change nothing.
 const NOISE: [&str; 20] = [
-    "to", "be", "been", "is", "that", "which", "and", "has", "have", "with", "at", "of", "same", "but", "does", "still",
-    "also", "deep", "own", "all",
+    "to", "be", "been", "is", "that", "which", "and", "has", "have", "with", "at", "of", "same", "but", "does",
+    "still", "also", "deep", "own", "all",
 ];
 
 pub(super) fn block(tokens: &[Token<'_>], aliases: &mut Aliases, script: &mut Script) {
@@ -48,7 +48,8 @@ pub(super) fn block(tokens: &[Token<'_>], aliases: &mut Aliases, script: &mut Sc
 }
 
 fn chain_statement(chain: &Chain<'_>, aliases: &mut Aliases, script: &mut Script) -> Option<()> {
-    let names: Vec<&str> = chain.iter().map_while(|link| if let Link::Name(name) = link { Some(*name) } else { None }).collect();
+    let names: Vec<&str> =
+        chain.iter().map_while(|link| if let Link::Name(name) = link { Some(*name) } else { None }).collect();
     match (&names[..], &chain[names.len()..]) {
         (["console", ..], _) => Some(()),
         (["pm", "test"], [Link::Call(arguments)]) => match &arguments[..] {
@@ -79,7 +80,9 @@ fn subject(chain: &Chain<'_>, aliases: &Aliases) -> Option<Subject> {
     let (first, rest) = match &chain[..] {
         [Link::Name("pm"), Link::Name("response"), rest @ ..] => return of_response(rest),
         [Link::Name("JSON"), Link::Name("parse"), Link::Call(arguments), rest @ ..] => match &arguments[..] {
-            [Value::Chain(text)] if subject(text, aliases) == Some(Subject::Text) => (Subject::Json("$".to_owned()), rest),
+            [Value::Chain(text)] if subject(text, aliases) == Some(Subject::Text) => {
+                (Subject::Json("$".to_owned()), rest)
+            }
             _ => return None,
         },
         [Link::Name("responseBody")] => return Some(Subject::Text),
@@ -121,7 +124,8 @@ fn within(mut path: String, links: &[Link<'_>]) -> Option<Subject> {
 }
 
 fn member(name: &str) -> String {
-    let is_plain = name.chars().enumerate().all(|(at, c)| c == '_' || c.is_ascii_alphabetic() || at > 0 && c.is_ascii_digit());
+    let is_plain =
+        name.chars().enumerate().all(|(at, c)| c == '_' || c.is_ascii_alphabetic() || at > 0 && c.is_ascii_digit());
     if is_plain && !name.is_empty() {
         format!(".{name}")
     } else {
@@ -152,7 +156,8 @@ fn rule(subject: &Subject) -> Option<Yaml> {
 
 /// `.to.have.status(200)` and the like, behind `pm.response`.
 fn response(links: &[Link<'_>], script: &mut Script) -> Option<()> {
-    let links: Vec<&Link<'_>> = links.iter().filter(|link| !matches!(link, Link::Name(name) if NOISE.contains(name))).collect();
+    let links: Vec<&Link<'_>> =
+        links.iter().filter(|link| !matches!(link, Link::Name(name) if NOISE.contains(name))).collect();
     let is_not = matches!(links.first(), Some(Link::Name("not")));
     match (is_not, &links[usize::from(is_not)..]) {
         (false, [Link::Name("status"), Link::Call(arguments)]) => match &arguments[..] {
@@ -175,13 +180,17 @@ fn response(links: &[Link<'_>], script: &mut Script) -> Option<()> {
         (false, [Link::Name("jsonBody"), Link::Call(arguments)]) => match &arguments[..] {
             [] => script.checks.push(Map::one("jsonpath", "$").with("exists", true)),
             [Value::Text(path)] => script.checks.push(Map::one("jsonpath", format!("$.{path}")).with("exists", true)),
-            [Value::Text(path), value] => script.checks.push(Map::one("jsonpath", format!("$.{path}")).with("equals", literal(value)?)),
+            [Value::Text(path), value] => {
+                script.checks.push(Map::one("jsonpath", format!("$.{path}")).with("equals", literal(value)?))
+            }
             [value @ Value::Object(_)] => script.checks.push(Map::one("jsonpath", "$").with("equals", literal(value)?)),
             _ => return None,
         },
         (_, [Link::Name("body"), Link::Call(arguments)]) => {
             let [value @ Value::Text(_)] = &arguments[..] else { return None };
-            script.checks.push(Map::one("body", true).with(if is_not { "not_equals" } else { "equals" }, literal(value)?));
+            script
+                .checks
+                .push(Map::one("body", true).with(if is_not { "not_equals" } else { "equals" }, literal(value)?));
         }
         _ => return None,
     }
@@ -209,7 +218,8 @@ fn status_word(word: &str) -> Option<Yaml> {
 
 /// What is behind `pm.expect(subject)`.
 fn expectation(subject: &Subject, links: &[Link<'_>], script: &mut Script) -> Option<()> {
-    let links: Vec<&Link<'_>> = links.iter().filter(|link| !matches!(link, Link::Name(name) if NOISE.contains(name))).collect();
+    let links: Vec<&Link<'_>> =
+        links.iter().filter(|link| !matches!(link, Link::Name(name) if NOISE.contains(name))).collect();
     let is_not = matches!(links.first(), Some(Link::Name("not")));
     let mut links = &links[usize::from(is_not)..];
     let (mut predicates, mut subject) = (Map::new(), subject.clone());
@@ -286,7 +296,9 @@ fn question(word: &str) -> Option<(&'static str, Yaml)> {
 /// The status and the time have places of their own; all else is a check.
 fn add(subject: &Subject, predicates: Map, is_not: bool, script: &mut Script) -> Option<()> {
     match (subject, &predicates.0[..], is_not) {
-        (Subject::Status, [(name, value)], false) if ["equals", "one_of"].contains(&name.as_str()) && script.status.is_none() => {
+        (Subject::Status, [(name, value)], false)
+            if ["equals", "one_of"].contains(&name.as_str()) && script.status.is_none() =>
+        {
             script.status = Some(value.clone());
         }
         (Subject::ResponseTime, [(name, Yaml::Number(limit))], false) if name == "lt" || name == "lte" => {
@@ -319,7 +331,12 @@ fn literal(value: &Value<'_>) -> Option<Yaml> {
             Map(entries.iter().map(entry).collect::<Option<_>>()?).into()
         }
         Value::Chain(chain) => match &chain[..] {
-            [Link::Name("pm"), Link::Name("environment" | "collectionVariables" | "globals" | "variables"), Link::Name("get"), Link::Call(arguments)] => {
+            [
+                Link::Name("pm"),
+                Link::Name("environment" | "collectionVariables" | "globals" | "variables"),
+                Link::Name("get"),
+                Link::Call(arguments),
+            ] => {
                 let [Value::Text(name)] = &arguments[..] else { return None };
                 format!("{VARIABLE_MARK}{name}").into()
             }

@@ -40,12 +40,15 @@ pub(super) fn tokens(script: &str) -> Option<Vec<Token<'_>>> {
             continue;
         }
         // A slash begins a pattern where a value may begin, else it divides.
-        let value_before = tokens.last().is_some_and(|last| last.kind != Kind::Sign || [")", "]", "}"].contains(&last.text));
+        let value_before =
+            tokens.last().is_some_and(|last| last.kind != Kind::Sign || [")", "]", "}"].contains(&last.text));
         let (kind, length) = match first {
             '"' | '\'' | '`' => text(rest, first)?,
             '/' if !value_before => pattern(rest)?,
             _ if first.is_ascii_digit() => (Kind::Number, span(rest, |c| c.is_ascii_alphanumeric() || c == '.')),
-            _ if first.is_alphanumeric() || "_$".contains(first) => (Kind::Name, span(rest, |c| c.is_alphanumeric() || "_$".contains(c))),
+            _ if first.is_alphanumeric() || "_$".contains(first) => {
+                (Kind::Name, span(rest, |c| c.is_alphanumeric() || "_$".contains(c)))
+            }
             _ if rest.starts_with("=>") => (Kind::Sign, 2),
             _ => (Kind::Sign, first.len_utf8()),
         };

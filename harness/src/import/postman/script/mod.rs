@@ -43,7 +43,7 @@ pub(super) fn read(text: &str) -> Script {
 impl Script {
     /// What another script asks for, too.
     pub(super) fn add(&mut self, other: Self) {
-        self.status = other.status.or(self.status.take());
+        self.status = other.status.or_else(|| self.status.take());
         self.max_latency_ms = other.max_latency_ms.or(self.max_latency_ms);
         self.checks.extend(other.checks);
         self.captures.extend(other.captures);
@@ -95,7 +95,8 @@ pm.collectionVariables.set('etag', pm.response.headers.get('ETag'));
 "#,
         );
         assert_eq!(script.unsupported, Vec::<String>::new());
-        let checks: Vec<_> = script.checks.iter().map(|check| Yaml::List(vec![check.clone().into()]).document()).collect();
+        let checks: Vec<_> =
+            script.checks.iter().map(|check| Yaml::List(vec![check.clone().into()]).document()).collect();
         insta::assert_snapshot!(checks.concat().replace(VARIABLE_MARK, "$"), @r#"
         - { jsonpath: $.name, equals: mug }
         - { jsonpath: "$.items[0]['the id']", type: number }
@@ -107,14 +108,15 @@ pm.collectionVariables.set('etag', pm.response.headers.get('ETag'));
         - { jsonpath: $.kind, one_of: [a, b] }
         - { jsonpath: $.ok, equals: true }
         - { jsonpath: $.none, equals: null }
-        - { jsonpath: $.id, equals: $wanted }
+        - { jsonpath: $.id, equals: "$wanted" }
         - { jsonpath: $.code, matches: '^[A-Z]+\d$' }
         - { body: true, contains: mug }
         - { header: X-Id, equals: "7" }
         - { header: Content-Type, equals: application/json }
         "#);
         assert_eq!((script.status, script.max_latency_ms), (Some(Yaml::Number("201".to_owned())), Some(500)));
-        let captures: Vec<_> = script.captures.iter().map(|capture| (capture.name.as_str(), capture.rule.clone())).collect();
+        let captures: Vec<_> =
+            script.captures.iter().map(|capture| (capture.name.as_str(), capture.rule.clone())).collect();
         assert_eq!(captures, [("order", Yaml::from("$.id")), ("etag", Map::one("header", "ETag").into())]);
     }
 
@@ -133,7 +135,10 @@ pm.collectionVariables.set('etag', pm.response.headers.get('ETag'));
                 "const z = Math.max(1, 2);"
             ]
         );
-        assert_eq!(script.status, Some(Yaml::List(vec![Yaml::Number("200".to_owned()), Yaml::Number("201".to_owned())])));
+        assert_eq!(
+            script.status,
+            Some(Yaml::List(vec![Yaml::Number("200".to_owned()), Yaml::Number("201".to_owned())]))
+        );
     }
 
     #[test]

@@ -8,7 +8,10 @@ const DEPTH_MAX: usize = 32; // of brackets within brackets in a value
 #[derive(Debug)]
 pub(super) enum Statement<'a> {
     /// `const name = value;`
-    Let { name: &'a str, value: Chain<'a> },
+    Let {
+        name: &'a str,
+        value: Chain<'a>,
+    },
     Chain(Chain<'a>),
 }
 
@@ -84,7 +87,9 @@ impl<'a> Parser<'a> {
 
     /// The last statement as it is written.
     pub(super) fn written(&self) -> &'a str {
-        let (Some(first), Some(last)) = (self.tokens.get(self.statement_at), self.tokens.get(self.at.saturating_sub(1))) else {
+        let (Some(first), Some(last)) =
+            (self.tokens.get(self.statement_at), self.tokens.get(self.at.saturating_sub(1)))
+        else {
             return "";
         };
         &first.from[..first.from.len() - last.from.len() + last.text.len()]
@@ -97,7 +102,8 @@ impl<'a> Parser<'a> {
             return Some(Statement::Let { name, value: self.chain(0)? });
         }
         // What begins with a keyword is no chain.
-        let keyword = ["if", "for", "while", "function", "return", "try", "switch", "throw", "do", "async", "await", "new"];
+        let keyword =
+            ["if", "for", "while", "function", "return", "try", "switch", "throw", "do", "async", "await", "new"];
         (!keyword.iter().any(|word| self.is(word))).then_some(())?;
         self.chain(0).map(Statement::Chain)
     }
@@ -118,7 +124,12 @@ impl<'a> Parser<'a> {
                 ")" | "]" if is_sign => depth = depth.saturating_sub(1),
                 "}" if is_sign => {
                     depth = depth.saturating_sub(1);
-                    let goes_on = self.is("else") || self.is("catch") || self.is("finally") || self.is(")") || self.is(";") || self.is(",");
+                    let goes_on = self.is("else")
+                        || self.is("catch")
+                        || self.is("finally")
+                        || self.is(")")
+                        || self.is(";")
+                        || self.is(",");
                     if depth == 0 && !goes_on {
                         return;
                     }
@@ -172,7 +183,12 @@ impl<'a> Parser<'a> {
         if let Some(body) = self.function() {
             return Some(Value::Function(body));
         }
-        for (word, value) in [("null", Value::Null), ("undefined", Value::Undefined), ("true", Value::Bool(true)), ("false", Value::Bool(false))] {
+        for (word, value) in [
+            ("null", Value::Null),
+            ("undefined", Value::Undefined),
+            ("true", Value::Bool(true)),
+            ("false", Value::Bool(false)),
+        ] {
             if self.eat(word) {
                 return Some(value);
             }
