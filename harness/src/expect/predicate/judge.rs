@@ -23,7 +23,7 @@ impl Predicate {
         Ok(match self {
             Self::Is(text) => {
                 let wanted = scope.text(text)?;
-                let is_same = |got: &Value| Fit::of(got.plain().is_some_and(|plain| same_text(got, &plain, &wanted)));
+                let is_same = |got: &Value| Fit::of(is_text(got, &wanted));
                 (on(&is_same), shown(&Json::String(wanted)))
             }
             Self::Equals(node) => {
@@ -87,6 +87,14 @@ impl Predicate {
                 (fit, format!("not {}", words.join(" and not ")))
             }
         })
+    }
+}
+
+/// Whether a value is this text. A header that came several times is it where one of its values is.
+fn is_text(got: &Value, wanted: &str) -> bool {
+    match got {
+        Value::Json(Json::Array(items)) => items.iter().any(|item| item.as_str() == Some(wanted)),
+        got => got.plain().is_some_and(|plain| same_text(got, &plain, wanted)),
     }
 }
 

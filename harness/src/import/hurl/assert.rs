@@ -123,7 +123,9 @@ pub(super) fn asserts(scanner: &mut Scanner<'_>) -> Parsed<Vec<Assert>> {
         let start = ahead.offset();
         let Some(query) = query(&mut ahead)? else { return no_more_asserts(ahead).map(|()| asserts) };
         let filters = filters(&mut ahead)?;
-        ahead.spaces();
+        if !ahead.spaces() {
+            return Err(ahead.wrong("a space stands before the predicate"));
+        }
         let not = ahead.eat_word("not");
         ahead.spaces();
         let predicate = predicate(&mut ahead)?;
@@ -243,13 +245,30 @@ fn predicate(scanner: &mut Scanner<'_>) -> Parsed<Predicate> {
     let operator = OPERATORS.into_iter().find(|name| scanner.eat(name));
     if let Some(name) = operator.or_else(|| COMPARISONS.into_iter().find(|name| scanner.eat_word(name))) {
         scanner.spaces();
-        return Ok(Predicate { name, value: Some(value(scanner)?) });
+        let value_start = scanner.clone();
+        let value = value(scanner)?;
+        return match unfit(name, &value) {
+            None => Ok(Predicate { name, value: Some(value) }),
+            Some(takes) => Err(value_start.wrong(format!("`{name}` takes {takes}"))),
+        };
     }
     let question = QUESTIONS.into_iter().find(|name| scanner.eat_word(name));
     question.map(|name| Predicate { name, value: None }).ok_or_else(|| {
         let all = [&OPERATORS[..], &COMPARISONS, &QUESTIONS].concat().join(", ");
         here.wrong("a predicate is missing here").hint(format!("there are {all}, each with `not` before it if wanted"))
     })
+}
+
+/// What a predicate takes, where the value is none of it.
+fn unfit(name: &str, value: &PredicateValue) -> Option<&'static str> {
+    use PredicateValue::{Bytes, Number, Placeholder, Regex, Text};
+    let (fits, takes) = match name {
+        ">" | ">=" | "<" | "<=" => (matches!(value, Number(_) | Text(_) | Placeholder(_)), "a number or a text"),
+        "startsWith" | "endsWith" => (matches!(value, Text(_) | Bytes(_)), "a text or bytes"),
+        "matches" => (matches!(value, Text(_) | Regex(_)), "a text or a pattern between slashes"),
+        _ => (true, ""),
+    };
+    (!fits).then_some(takes)
 }
 
 fn value(scanner: &mut Scanner<'_>) -> Parsed<PredicateValue> {

@@ -60,21 +60,20 @@ pub(super) fn response(response: &Response, converter: &mut Converter<'_>, step:
 }
 
 impl Converter<'_> {
-    /// One of a header's values must be the written one.
+    /// One of a header's values must be the written one. A name that stands several times needs all of its values.
     fn headers(&mut self, headers: Map, expect: &mut Map, checks: &mut Vec<Yaml>) {
-        let mut single = Map::new();
+        let mut first = Map::new();
         for (name, value) in headers.0 {
-            match value {
-                Yaml::List(values) => {
-                    for value in values {
-                        checks.push(Map::one("header", name.as_str()).with("contains", value).into());
-                    }
-                }
-                value => single.set(&name, value),
+            let Yaml::List(values) = value else {
+                first.set(&name, value);
+                continue;
+            };
+            for value in values {
+                checks.push(Map::one("header", name.as_str()).with("contains", value).into());
             }
         }
-        if !single.is_empty() {
-            expect.set("headers", single);
+        if !first.is_empty() {
+            expect.set("headers", first);
         }
     }
 
@@ -129,6 +128,14 @@ impl Converter<'_> {
     fn check(&mut self, assert: &Assert, comments: &mut Vec<String>) -> Map {
         let mut check = self.query(&assert.query, assert.place);
         self.filters(&assert.filters, &mut check);
+        // Without a group Hurl finds nothing, where the format gives the whole match.
+        if is_without_group(&assert.query, &assert.filters) {
+            comments.push(
+                self.notes
+                    .todo(assert.place, "a pattern without a group finds nothing in Hurl; add the group that is meant"),
+            );
+            check = Map::one("variable", NOTHING);
+        }
         let predicates = self.predicate(&assert.predicate, assert.place, comments);
         match (assert.not, &predicates.0[..]) {
             (true, [(name, Yaml::Bool(true))]) if name == "exists" => check.set("exists", false),
@@ -158,7 +165,10 @@ impl Converter<'_> {
             None => Yaml::Bool(true),
             Some(Argument::Text(template)) if name == "variable" => {
                 let variable = template.literal().unwrap_or_default();
-                self.names.name(&variable, place, &mut self.notes).into()
+                match self.options.variables.contains_key(&variable) {
+                    true => self.names.name(&variable, place, &mut self.notes).into(),
+                    false => self.names.sought(&variable).into(),
+                }
             }
             Some(Argument::Text(template)) if name == "certificate" => {
                 let attribute = template.literal().unwrap_or_default().to_lowercase().replace('-', "_");
@@ -283,6 +293,23 @@ impl Converter<'_> {
             }
         }
     }
+}
+
+/// Whether the value comes from a pattern that has no group.
+fn is_without_group(query: &Query, filters: &[Filter]) -> bool {
+    let last = match filters.last() {
+        Some(filter) if filter.name == "regex" => filter.arguments.first(),
+        None if query.name == "regex" => query.argument.as_ref(),
+        Some(_) | None => None,
+    };
+    let pattern = match last {
+        Some(Argument::Regex(pattern)) => Some(pattern.clone()),
+        Some(Argument::Text(template)) => template.literal(),
+        _ => None,
+    };
+    pattern
+        .and_then(|pattern| crate::expect::compile_regex(&pattern).ok())
+        .is_some_and(|regex| regex.captures_len() == 1)
 }
 
 /// A variable that is never there: what looks at it fails, and is seen.

@@ -138,6 +138,14 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// The name of a variable that is only looked for: one that nobody sets must stay unset.
+    pub(super) fn sought(&self, name: &str) -> String {
+        match self.meanings.get(name) {
+            Some(Meaning::Name(written) | Meaning::Outside(written)) => written.clone(),
+            Some(Meaning::Text(_)) | None => variable(name),
+        }
+    }
+
     /// The name to use, of a variable that the file does not set: it comes from outside.
     pub(super) fn name(&mut self, name: &str, place: Place, notes: &mut Notes) -> String {
         if let Some(Meaning::Name(name) | Meaning::Outside(name)) = self.meanings.get(name) {

@@ -65,14 +65,15 @@ fn set_map(http: &mut Map, key: &str, map: Map) {
     }
 }
 
-/// Hurl says the type of a body that it knows.
+/// Hurl says the type of a body that it knows, and none of any other.
 fn content_type(entry: &Entry, headers: &mut Map) {
-    let implied = match entry.body.as_ref().map(|body| &body.kind) {
-        Some(BodyKind::Xml(_) | BodyKind::Text(_, TextKind::Xml)) => "application/xml",
-        Some(BodyKind::Text(_, TextKind::Json)) => "application/json",
+    let implied: Yaml = match entry.body.as_ref().map(|body| &body.kind) {
         // `json:` and `graphql:` say it themselves, except where the text is sent as it is written.
-        Some(BodyKind::Json(value, _)) if !is_faithful(value) => "application/json",
-        _ => return,
+        None | Some(BodyKind::Graphql { .. }) => return,
+        Some(BodyKind::Json(value, _)) if is_faithful(value) => return,
+        Some(BodyKind::Xml(_) | BodyKind::Text(_, TextKind::Xml)) => "application/xml".into(),
+        Some(BodyKind::Json(..) | BodyKind::Text(_, TextKind::Json)) => "application/json".into(),
+        Some(BodyKind::Text(_, TextKind::Plain) | BodyKind::Bytes(_) | BodyKind::File(_)) => Yaml::Null,
     };
     if !headers.0.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         headers.set("Content-Type", implied);
