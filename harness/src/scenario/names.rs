@@ -73,9 +73,12 @@ impl<'a> Names<'a> {
                 local.extend([name.as_str(), INDEX]);
             }
         }
+        let captured: Vec<&str> = step.capture.iter().map(|(name, _)| name.as_str()).collect();
         for (field, node) in document.entries() {
             let more: &[&str] = match field.as_str() {
                 "retry" => &RETRY_NAMES,
+                // Captured first: the id of an answer can be expected in its link.
+                "expect" if step.http.is_some() => &captured,
                 "wait" => &[LIVE],
                 _ => &[],
             };

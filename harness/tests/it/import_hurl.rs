@@ -112,10 +112,6 @@ async fn every_entry_has_the_verdict_that_hurl_gave_it() {
     let server = server();
     let (mut wrong, mut scenarios) = (Vec::new(), Vec::new());
     for (number, (name, text)) in cases().into_iter().enumerate() {
-        // `retry: {times: …}` and `for_each` are not in the format yet.
-        if name.starts_with("retry-") {
-            continue;
-        }
         let text = text.replace("@@", &format!("ours-{number}")).replace(RECORDED, &server.url);
         let known = recorded.get(&name).unwrap_or_else(|| panic!("no verdict for {name}"));
         match imported(&name, &text, folder.path()) {
