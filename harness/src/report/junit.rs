@@ -9,10 +9,10 @@ use crate::stats::Flake;
 pub fn junit(report: &Report) -> String {
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\"",
-        report.scenarios.len(),
+        report.scenarios.len() + report.skipped.len(),
         report.having(Status::Failed),
         report.having(Status::Error),
-        report.having(Status::Skipped),
+        report.having(Status::Skipped) + report.skipped.len(),
         seconds(report.duration_ms),
     );
     let started = report.started_at.map_or_else(String::new, |at| format!(" timestamp=\"{at:.0}\""));
@@ -22,6 +22,10 @@ pub fn junit(report: &Report) -> String {
     xml.line(1, &format!("<testsuite name=\"{name}\" {counts}{started}>"));
     for (scenario, status, invalid) in report.cases() {
         xml.case(&report.subject, scenario, status, &invalid);
+    }
+    for skipped in &report.skipped {
+        let [name, reason] = [&skipped.scenario, &skipped.reason].map(|text| escaped(text));
+        xml.line(2, &format!("<testcase name=\"{name}\"><skipped message=\"{reason}\"/></testcase>"));
     }
     xml.line(1, "</testsuite>");
     xml.line(0, "</testsuites>");

@@ -36,7 +36,7 @@ pub use words::printable;
 use crate::{
     record::{Failure, StepRecord, StepVerdict, TrialRecord, Verdict},
     run::Gate,
-    scenario::Kind,
+    scenario::{Kind, Skipped},
     stats::{Cell, Count, Flake, Interval, Split},
 };
 
@@ -71,6 +71,9 @@ pub struct Report {
     /// Valid or not.
     pub executed: u32,
     pub scenarios: Vec<ScenarioReport>,
+    /// Scenarios that a file says not to run; they count neither way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
     /// Trials that are not counted, with the reason; of each scenario at most [`FAILURES_KEPT_MAX`].
     pub invalid: Vec<Invalid>,
     pub duration_ms: u64,

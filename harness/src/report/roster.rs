@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     run::{Gate, Plan},
-    scenario::{Kind, Scenario},
+    scenario::{Kind, Scenario, Skipped},
 };
 
 /// The scenarios of a run and how many trials each was to have.
@@ -23,6 +23,9 @@ pub struct Roster {
     pub trials: u32,
     /// In the order in which they are reported.
     pub scenarios: Vec<Entry>,
+    /// What files say is not to be run.
+    #[serde(default)]
+    pub skipped: Vec<Skipped>,
 }
 
 /// One scenario of a roster.
@@ -54,6 +57,7 @@ impl Roster {
             started_at: Some(Timestamp::now()),
             trials: plan.trials,
             scenarios: plan.suite.scenarios.iter().map(|scenario| Entry::of(scenario)).collect(),
+            skipped: plan.suite.skipped.clone(),
         }
     }
 }

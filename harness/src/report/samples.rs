@@ -121,5 +121,6 @@ pub(crate) fn roster(trials: u32) -> Roster {
         started_at: "2026-01-02T03:04:05Z".parse().ok(),
         trials,
         scenarios: ["good", "bad", "flaky", "broken"].map(entry).into(),
+        skipped: Vec::new(),
     }
 }

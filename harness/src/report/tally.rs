@@ -90,6 +90,7 @@ impl Tally {
             planned: self.roster.trials.saturating_mul(u32::try_from(cells.len()).unwrap_or(u32::MAX)),
             executed: self.rows.iter().map(|row| row.executed).sum(),
             scenarios: self.scenarios(),
+            skipped: self.roster.skipped.clone(),
             invalid: self.rows.iter().flat_map(|row| row.invalid.iter().cloned()).collect(),
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }

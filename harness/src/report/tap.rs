@@ -7,7 +7,7 @@ use super::{Invalid, Report, ScenarioReport, status::Status, words};
 
 /// The whole report.
 pub fn tap(report: &Report) -> String {
-    let mut out = format!("TAP version 14\n1..{}\n", report.scenarios.len());
+    let mut out = format!("TAP version 14\n1..{}\n", report.scenarios.len() + report.skipped.len());
     for (n, (scenario, status, invalid)) in report.cases().enumerate() {
         let word = match status {
             Status::Passed | Status::Skipped => "ok",
@@ -16,6 +16,11 @@ pub fn tap(report: &Report) -> String {
         let skip = if status == Status::Skipped { " # SKIP the run ended before it" } else { "" };
         out.push_str(&format!("{word} {} - {}{skip}\n", n + 1, described(&scenario.scenario)));
         block(&mut out, scenario, &invalid);
+    }
+    for (n, skipped) in report.skipped.iter().enumerate() {
+        let number = report.scenarios.len() + n + 1;
+        let [name, reason] = [&skipped.scenario, &skipped.reason].map(|text| described(text));
+        out.push_str(&format!("ok {number} - {name} # SKIP {reason}\n"));
     }
     out
 }

@@ -24,6 +24,10 @@ pub fn terminal(report: &Report, paint: Paint) -> String {
         line(&mut out, &format!("{} {scenario}, trial {}:", paint.odd(what), trials.join(", ")));
         line(&mut out, &format!("{}\n", quoted(reason)));
     }
+    for skipped in &report.skipped {
+        let reason = super::printable(&skipped.reason);
+        line(&mut out, &format!("{} {}: {reason}", paint.odd("skipped"), skipped.scenario));
+    }
     summary(&mut out, report, paint);
     out
 }

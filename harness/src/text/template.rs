@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::{Arc, LazyLock},
 };
 
@@ -13,7 +14,7 @@ use minijinja::{
 };
 use serde_json::Value as Json;
 
-use super::{Node, NodeKind, Text, walk_texts};
+use super::{FUNCTIONS, Node, NodeKind, Text, functions, walk_texts};
 
 const FUEL_MAX: u64 = 50_000; // instructions per template; a loop over any sensible list fits
 
@@ -24,6 +25,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     // The file said where lines end; input that is typed needs it.
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the default marks differ");
     environment.set_syntax(syntax);
+    functions::register(&mut environment);
     environment
 });
 
@@ -35,15 +37,30 @@ pub(crate) struct RenderError {
 }
 
 /// The names that templates of one trial can use. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scope {
     /// What the trial itself gives.
     given: Arc<BTreeMap<String, Value>>,
     /// What the scenario defines.
     names: Arc<BTreeMap<String, Value>>,
+    /// Where `file` looks.
+    folder: Arc<Path>,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self { given: Arc::default(), names: Arc::default(), folder: Path::new("").into() }
+    }
 }
 
 impl Scope {
+    /// From now on `file` looks below this folder.
+    pub(crate) fn stand_in(&mut self, folder: &Path) {
+        if *self.folder != *folder {
+            self.folder = folder.into();
+        }
+    }
+
     /// Fragments know these names too.
     pub(crate) fn give(&mut self, name: &str, value: impl Into<Value>) {
         Arc::make_mut(&mut self.given).insert(name.to_owned(), value.into());
@@ -68,7 +85,7 @@ impl Scope {
 
     /// What the trial gives, and nothing that the scenario defined.
     pub(crate) fn fresh(&self) -> Self {
-        Self { given: Arc::clone(&self.given), names: Arc::default() }
+        Self { given: Arc::clone(&self.given), names: Arc::default(), folder: Arc::clone(&self.folder) }
     }
 
     /// The value of a name that the scenario defined.
@@ -131,12 +148,12 @@ impl Scope {
 impl Object for Scope {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let key = key.as_str()?;
+        if key == "file" {
+            return Some(functions::file_of(self.folder.to_path_buf()));
+        }
         self.names.get(key).or_else(|| self.given.get(key)).cloned()
     }
 }
-
-/// Functions that every template can call.
-pub(crate) const FUNCTIONS: [&str; 2] = ["dict", "range"];
 
 /// The names that a template uses and does not define itself, sorted. An error is one of its grammar.
 pub(crate) fn undeclared(text: &str, place: Place) -> Result<Vec<String>, RenderError> {

@@ -17,7 +17,11 @@ use located::Source;
 
 pub(crate) use seat::Seats;
 
-use self::{notes::Notes, play::Player, seat::Seat};
+use self::{
+    notes::Notes,
+    play::{Player, folder_of},
+    seat::Seat,
+};
 use crate::{
     record::{Failure, Phase, StepRecord, TrialId, TrialRecord, Verdict},
     run::Observer,
@@ -226,12 +230,14 @@ impl Trial<'_> {
     /// Evaluates the variables. An error comes with the file that it is in.
     fn define(&self, scope: &mut Scope, telling: Telling<'_>) -> Result<(), (Halt, &Source)> {
         let own = &self.scenario.source;
+        scope.stand_in(folder_of(own));
         for (name, value) in self.vars {
             scope.set_json(name, value);
             telling.change(name, scope).map_err(|error| (error.into(), own))?;
         }
         let rest = self.scenario.variables.iter().filter(|variable| !self.vars.contains_key(&variable.name.value));
         for variable in rest {
+            scope.stand_in(folder_of(&variable.source));
             let value = scope.node(&variable.value).map_err(|error| (error.into(), &variable.source))?;
             scope.set_json(&variable.name, &value);
             telling.change(&variable.name, scope).map_err(|error| (error.into(), own))?;

@@ -1,8 +1,12 @@
 //! Plays the scenes of a story: conditions, loops, fragments, tries. Every step that is done, or left out, becomes a
 //! record; nothing here returns an error. Start at [`Player::phase`].
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
+use located::Source;
 use serde_json::{Value as Json, json};
 use tokio::time::timeout_at;
 
@@ -55,6 +59,7 @@ impl Player<'_> {
 
     /// Once, or once per element.
     async fn scene(&self, scene: &Scene, at: &At, stage: &mut Stage<'_>, notes: &mut Notes) {
+        stage.scope.stand_in(folder_of(&scene.source));
         let Some((name, list)) = &scene.each else { return self.once(scene, &scene.name, at, stage, notes).await };
         let elements = match elements(list, &stage.scope) {
             Ok(elements) => elements,
@@ -197,6 +202,10 @@ impl Player<'_> {
     }
 }
 
+pub(super) fn folder_of(source: &Source) -> &Path {
+    Path::new(source.name()).parent().unwrap_or_else(|| Path::new(""))
+}
+
 /// What a `for_each` goes through. Nothing at all is a failure: a loop without a turn would assert nothing.
 fn elements(list: &Node, scope: &Scope) -> Result<Vec<Json>, Halt> {
     let failed = |expected: String, got: String| Halt::Failed(Mismatch::new("for_each", expected, got));
@@ -223,6 +232,7 @@ fn truth(condition: &Node, scope: &Scope) -> Result<bool, RenderError> {
 /// The fragment's scope: what the trial gives, and its arguments.
 fn arguments(used: &Use, outer: &Scope) -> Result<Scope, Halt> {
     let mut inner = outer.fresh();
+    inner.stand_in(folder_of(&used.fragment.source));
     for argument in &used.fragment.arguments {
         let given = used.with.iter().find(|(name, _)| name.value == argument.name.value);
         let value = match (given, &argument.default) {

@@ -5,6 +5,7 @@ use axum::{
     http::{StatusCode, Uri},
     routing::any,
 };
+use harness::report::{Paint, junit, tap, terminal};
 use harness::{Kind, StepVerdict, Suite, TrialRecord, Verdict};
 use located::Source;
 use serde_json::json;
@@ -208,7 +209,11 @@ steps:
     let suite = suite(vec![scenario("pays", table)]);
     assert_eq!(suite.skipped[0].scenario, "pays[later]");
     assert_eq!(suite.scenarios[1].tags, ["smoke", "slow"]);
-    let records = report(plan(suite, in_process()), &InProcess(mirror())).await.records;
+    let ran = report(plan(suite, in_process()), &InProcess(mirror())).await;
+    for text in [terminal(&ran.report, Paint::Plain), tap(&ran.report), junit(&ran.report)] {
+        assert!(text.contains("pays[later]") && text.contains("not supported yet"), "a skip is loud: {text}");
+    }
+    let records = ran.records;
     let paths: Vec<_> = records
         .iter()
         .map(|record| {
@@ -334,5 +339,98 @@ async fn a_retry_ends_by_count_and_by_condition() {
             "{path} {retry}: {:?}",
             record.failure
         );
+    }
+}
+
+/// A price of what the path names; `discounts` says from how many items on one is free.
+fn prices(order_matters: bool) -> Router {
+    Router::new().fallback(any(move |uri: Uri| async move {
+        let items: Vec<u64> = uri.path().trim_start_matches('/').split(',').filter_map(|n| n.parse().ok()).collect();
+        let total: u64 = items.iter().sum();
+        let total = if order_matters && items.first() < items.last() { total - 1 } else { total };
+        Json(json!({ "total": total, "items": items }))
+    }))
+}
+
+const BASKET: &str = r#"
+vars: { items: [30, 20, 10], path: "{{ items | join(',') }}" }
+steps:
+  - name: price
+    http: { get: "/{{ path }}" }
+    expect: { status: 200 }
+    capture: { total: $.total, lines: $.items, id: "$.items[0]" }
+variants:
+  - variant: reversed
+    vars: { items: "{{ items | reverse | list }}" }
+    relations: [{ same: total }, { permutation: lines }, { different: id }]
+  - variant: bigger
+    tags: [slow]
+    vars: { items: "{{ items + [5] }}" }
+    relations:
+      - greater: total
+      - superset: [lines]
+      - holds: "{{ variant.total == base.total + 5 }}"
+  - variant: again
+    repeat: { step: price, times: 3 }
+    relations: [{ same: [total, lines] }]
+"#;
+
+#[tokio::test]
+async fn variants_relate_to_their_base() {
+    let suite = suite(vec![scenario("price", BASKET)]);
+    let slugs: Vec<_> = suite.scenarios.iter().map(|scenario| scenario.slug.as_str()).collect();
+    assert_eq!(slugs, ["price", "price~reversed", "price~bigger", "price~again"]);
+    assert_eq!(suite.scenarios[2].tags, ["slow"]);
+    let records = report(plan(suite, in_process()), &InProcess(prices(false))).await.records;
+    for record in &records {
+        assert_eq!(record.failure, None, "{}", record.scenario);
+    }
+    let of = |slug: &str| records.iter().find(|record| record.scenario == slug).unwrap();
+    assert_eq!(names(of("price~again")), ["base › price", "price", "price", "price", "relations"]);
+    assert_eq!(of("price").seed, of("price~again").seed, "both stories have the same random values");
+}
+
+#[tokio::test]
+async fn a_relation_that_does_not_hold_fails_the_variant_alone() {
+    let records =
+        report(plan(suite(vec![scenario("price", BASKET)]), in_process()), &InProcess(prices(true))).await.records;
+    let of = |slug: &str| records.iter().find(|record| record.scenario == slug).unwrap();
+    assert_eq!(of("price").verdict, Verdict::Satisfied);
+    assert_eq!(of("price~reversed").verdict, Verdict::Unsatisfied);
+    assert_eq!(
+        of("price~reversed").failure.as_ref().unwrap().message,
+        "`total` of the variant: expected the same as in the base story, 60, got 59"
+    );
+}
+
+#[tokio::test]
+async fn a_base_that_fails_fails_the_variant() {
+    let rest = "steps: [{ http: { get: / }, expect: { status: 500 }, capture: { total: $.total } }]\nvariants: [{ variant: v, relations: [{ same: total }] }]";
+    let records = report(plan(suite(vec![scenario("a", rest)]), in_process()), &InProcess(prices(false))).await.records;
+    for record in &records {
+        assert_eq!(record.verdict, Verdict::Unsatisfied, "{}", record.scenario);
+    }
+}
+
+#[test]
+fn variants_are_checked_without_running() {
+    let refused = |variant: &str| {
+        let rest = format!(
+            "vars: {{ n: 1 }}\nsteps: [{{ name: one, http: {{ get: / }}, expect: {{ status: 200 }}, capture: {{ total: $.a }} }}]\nvariants: [{variant}]"
+        );
+        refusal(vec![scenario("a", &rest)]).to_string()
+    };
+    for (variant, message) in [
+        ("{ variant: v, relations: [] }", "needs a relation"),
+        ("{ variant: V, relations: [{ same: total }] }", "a variant's name has"),
+        ("{ variant: v, vars: { m: 1 }, relations: [{ same: total }] }", "no variable `m` to change"),
+        ("{ variant: v, relations: [{ same: totl }] }", "did you mean `total`?"),
+        ("{ variant: v, relations: [{ equal: total }] }", "unknown"),
+        ("{ variant: v, omit: two, relations: [{ same: total }] }", "no step is called `two`"),
+        ("{ variant: v, repeat: { step: one, times: 1 }, relations: [{ same: total }] }", "2 to 100 times"),
+        ("{ variant: v, vars: { n: '{{ nobody }}' }, relations: [{ same: total }] }", "nothing defines `nobody`"),
+    ] {
+        let error = refused(variant);
+        assert!(error.contains(message), "{variant}\n{error}");
     }
 }
