@@ -164,15 +164,18 @@ impl Step for Wait {
         let started = Instant::now();
         let deadline = started + stage.actor.patience.grant(within);
         let mut looks = 0;
+        let mut last_seen = "no answer".to_owned();
         loop {
             looks += 1;
+            // A look that is cut off saw nothing new.
             let seen = match timeout_at(deadline.max(started + every), sign.look(stage)).await {
                 Ok(seen) => seen?,
-                Err(_) => Seen::Instead("no answer".to_owned()),
+                Err(_) => Seen::Instead(last_seen.clone()),
             };
             let mut outcome = Outcome::default();
             match seen {
-                Seen::Instead(_) if Instant::now() + every < deadline => {
+                Seen::Instead(observed) if Instant::now() + every < deadline => {
+                    last_seen = observed;
                     sleep(every).await;
                     continue;
                 }
