@@ -30,7 +30,8 @@ async fn post(path: &str, stage: &Stage<'_>) -> Result<(), String> {
     let refused = |what: String| format!("the reset `POST {path}` was answered with {what}, not with 2xx");
     let base = stage.subject.base_url().ok_or_else(|| refused("nothing".to_owned()))?;
     let url = base.join(path).map_err(|error| refused(error.to_string()))?;
-    let sent = stage.actor.http.post(url).timeout(WITHIN).send().await;
+    // There are servers that refuse a POST which tells no length.
+    let sent = stage.actor.http.post(url).header("content-length", "0").timeout(WITHIN).send().await;
     let status = sent.map_err(|error| refused(root_cause(&error)))?.status();
     if status.is_success() { Ok(()) } else { Err(refused(format!("status {}", status.as_u16()))) }
 }

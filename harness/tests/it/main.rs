@@ -9,6 +9,7 @@ mod containers;
 mod controls;
 mod exec;
 mod files;
+mod going_on;
 mod http;
 mod http_requests;
 mod http_transport;

@@ -89,6 +89,23 @@ async fn a_log_line_of_a_megabyte_stays_bounded() {
 }
 
 #[tokio::test]
+async fn a_subject_that_prints_a_gigabyte_is_not_slowed_down_and_its_log_stays_bounded() {
+    let rest = "steps: [{ http: { get: /note }, expect: { status: 200 } }]";
+    let record = python_trial(python("prints_a_gigabyte"), rest).await;
+    let message = record.failure.unwrap().message;
+    assert!(message.starts_with("status: expected 200, got 404"), "it served all the same: {message}");
+    assert!(record.subject_log.contains("the log is full"), "{} bytes", record.subject_log.len());
+}
+
+#[tokio::test]
+async fn a_subject_that_ignores_the_request_to_end_is_killed() {
+    let rest = "steps: [{ http: { get: /pid }, capture: { pid: $ } }, { stop: { signal: term } }, \
+                { exec: { argv: [test, '!', '-e', '/proc/{{ pid }}'] }, expect: { exit: 0 } }]";
+    let record = python_trial(python("ignores_sigterm"), rest).await;
+    assert_eq!(record.verdict, Verdict::Satisfied, "{:?}", record.failure);
+}
+
+#[tokio::test]
 async fn the_log_can_be_the_sign() {
     let ready = "{ log: \"ledger opened at .*note.json\", within: 20s }";
     // The line comes just before the port is bound.

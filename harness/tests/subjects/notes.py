@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -47,6 +48,12 @@ if MODE == "exits_early":
 if MODE == "long_line":
     sys.stdout.buffer.write(b"\xff" * 1_000_000 + b" the last words\n")
     sys.exit(1)
+if MODE == "prints_a_gigabyte":
+    for _ in range(1024):
+        sys.stdout.buffer.write(b"x" * 1024 * 1024)
+    sys.stdout.buffer.flush()
+if MODE == "ignores_sigterm":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if MODE == "never_ready":
     time.sleep(600)
 if MODE == "leaves_a_daemon":
