@@ -61,7 +61,11 @@ fn same_suite_as_hurl(folder: &Path, base: &str) {
 fn start() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("harness.yaml"), "subject: nothing\nscenarios: [a.yaml]\n").unwrap();
-    fs::write(folder.path().join("a.yaml"), "scenario: a\ntitle: A\nsteps: [{ exec: { argv: [\"true\"] }, expect: { exit: 0 } }]\n").unwrap();
+    fs::write(
+        folder.path().join("a.yaml"),
+        "scenario: a\ntitle: A\nsteps: [{ exec: { argv: [\"true\"] }, expect: { exit: 0 } }]\n",
+    )
+    .unwrap();
     let version = || harness(&["--version"], folder.path());
     let lint = || harness(&["lint"], folder.path());
     let run = || harness(&["run", "--no-store"], folder.path());
@@ -89,7 +93,10 @@ fn own_cost_beside_inspect(folder: &Path, base: &str) {
     // The difference leaves the start of the process out.
     let each = |many: Cost, one: Cost| (many.cpu - one.cpu) / (INSPECT_SAMPLES - 1) as f64 * 1e6;
     let (ours, theirs) = (each(ours, one), each(many, few));
-    println!("own cost of a trial: harness {ours:.0} µs CPU, Inspect AI {theirs:.0} µs CPU, ratio {:.1}", theirs / ours);
+    println!(
+        "own cost of a trial: harness {ours:.0} µs CPU, Inspect AI {theirs:.0} µs CPU, ratio {:.1}",
+        theirs / ours
+    );
 }
 
 fn many_trials(folder: &Path, base: &str) {
@@ -186,7 +193,8 @@ fn serve() -> String {
     std::thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let list = || async { Json(json!({ "items": [{ "id": 1, "name": "mug" }, { "id": 2, "name": "cap" }] })) };
-            let item = |UrlPath(id): UrlPath<u64>| async move { Json(json!({ "id": id, "name": "mug", "price": 1200 })) };
+            let item =
+                |UrlPath(id): UrlPath<u64>| async move { Json(json!({ "id": id, "name": "mug", "price": 1200 })) };
             let router = Router::new().route("/items", get(list)).route("/items/{id}", get(item));
             axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
         });

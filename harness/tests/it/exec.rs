@@ -100,7 +100,7 @@ steps:
 
 #[tokio::test]
 async fn a_process_that_escapes_its_command_is_killed_and_named() {
-    let steps = "steps: [{ exec: { argv: [setsid, --fork, sleep, '600'] }, expect: { exit: 0 } }]";
+    let steps = "steps: [{ exec: { argv: [sh, -c, 'setsid sleep 600 & until grep -q sleep /proc/$!/comm; do :; done'] }, expect: { exit: 0 } }]";
     let record = exec(steps).await;
     assert_eq!(record.verdict, Verdict::Satisfied, "{:?}", record.failure);
     let [leaked] = &record.leaked[..] else { panic!("one process escaped: {:?}", record.leaked) };
