@@ -36,7 +36,10 @@ pub use subject::{
 };
 pub use vars::{variable, variables};
 
-/// The JSON Schemas of scenario files and of `harness.yaml`, for editors.
+/// The JSON Schemas of all files that people write, by their names, for editors.
 pub fn schemas() -> serde_json::Value {
-    serde_json::json!({ "scenario": scenario::schema(), "harness": subject::config_schema() })
+    let [scenario, fragment, suite] = scenario::schemas();
+    serde_json::json!({
+        "scenario": scenario, "fragment": fragment, "suite": suite, "harness": subject::config_schema(),
+    })
 }

@@ -1,6 +1,9 @@
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, io::Read as _, path::Path, sync::Arc};
 
 use serde_saphyr::Spanned;
+
+/// A larger file is not taken into memory.
+const SOURCE_BYTES_MAX: u64 = 32 * 1024 * 1024; // the largest API descriptions in use have half of it
 
 /// A document: a name to show to people (normally a path as they typed it) and its text. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +23,11 @@ impl Source {
     /// Reads a file. Failures come back as a diagnostic at line 1 that names the path.
     pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path)
-            .map_err(|error| Self::new(&name, "").diagnostic(Place::START, format!("cannot read the file: {error}")))?;
+        let refused = |message: String| Self::new(&name, "").diagnostic(Place::START, message);
+        let bytes = read_bounded(path).map_err(|error| refused(format!("cannot read the file: {error}")))?;
+        if bytes.len() as u64 > SOURCE_BYTES_MAX {
+            return Err(refused(format!("the file has more than {SOURCE_BYTES_MAX} bytes; nobody wrote it by hand")));
+        }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(name, text)),
             Err(error) => {
@@ -61,6 +67,13 @@ impl Source {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1, width: 1 }
     }
+}
+
+/// One byte more than is allowed at most, whatever the file is.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Where in a document: line and column count from 1, in characters.

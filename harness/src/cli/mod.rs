@@ -81,7 +81,8 @@ const RECORD_EXAMPLES: &str = "Examples:
   harness record --target http://localhost:8080 --listen 127.0.0.1:9090 --out scenarios/buy.yaml";
 
 const SCHEMA_EXAMPLES: &str = "Examples:
-  harness schema > .harness-schema.json";
+  harness schema scenario > .harness/scenario.schema.json
+  # yaml-language-server: $schema=../.harness/scenario.schema.json     as the first line of a scenario";
 
 const COMPLETIONS_EXAMPLES: &str = "Examples:
   harness completions bash > ~/.local/share/bash-completion/completions/harness
@@ -127,10 +128,36 @@ enum Command {
     Record(record::RecordArgs),
     /// Print the JSON Schemas of the files, for editors
     #[command(after_help = SCHEMA_EXAMPLES)]
-    Schema,
+    Schema {
+        /// Of this file only
+        file: Option<SchemaOf>,
+    },
     /// Print a completion script
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions { shell: clap_complete::Shell },
+}
+
+/// Which kind of file a schema is of.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SchemaOf {
+    Scenario,
+    /// Steps for `use:`
+    Fragment,
+    /// `_suite.yaml`
+    Suite,
+    /// `harness.yaml`
+    Harness,
+}
+
+impl SchemaOf {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Scenario => "scenario",
+            Self::Fragment => "fragment",
+            Self::Suite => "suite",
+            Self::Harness => "harness",
+        }
+    }
 }
 
 /// Which files.
@@ -239,8 +266,10 @@ fn perform(command: Command) -> Result<u8, Failed> {
         Command::Verify(arguments) => runs::verify(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Record(arguments) => record::record(&arguments),
-        Command::Schema => {
-            say(&serde_json::to_string_pretty(&schemas()).map_err(io::Error::from)?)?;
+        Command::Schema { file } => {
+            let (all, name) = (schemas(), file.map(SchemaOf::name));
+            let asked = name.map_or(&all, |name| &all[name]);
+            say(&serde_json::to_string_pretty(asked).map_err(io::Error::from)?)?;
             Ok(0)
         }
         Command::Completions { shell } => {

@@ -1,6 +1,6 @@
 //! The stable names of what can be wrong in a file. Each has a row in `docs/reference/lints.md`.
 
-use located::{Diagnostic, Place, Source};
+use located::{Diagnostic, Diagnostics, Place, Source};
 
 /// The enum, its texts and the list of all, from one table.
 macro_rules! codes {
@@ -55,6 +55,16 @@ codes! {
 }
 
 impl LintCode {
+    /// What a parser says of a document, with a code like everything else.
+    pub(crate) fn of_format(diagnostics: Diagnostics) -> Diagnostics {
+        let code = Self::BadFormat.as_str();
+        let coded = diagnostics
+            .0
+            .into_iter()
+            .map(|diagnostic| Diagnostic { message: format!("{} [{code}]", diagnostic.message), ..diagnostic });
+        Diagnostics(coded.collect())
+    }
+
     pub(crate) fn at(self, source: &Source, place: Place, message: impl std::fmt::Display) -> Diagnostic {
         source.diagnostic(place, format!("{message} [{}]", self.as_str()))
     }

@@ -10,7 +10,7 @@ use located::{Diagnostics, Source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Library, Lower, Scene, StepFile, Variable, lower::phase, names::Names};
+use super::{Library, Lower, Scene, StepFile, Variable, lower::phase, names::Names, parsed};
 use crate::text::{Entries, Node, Period, Placed};
 
 pub(super) const FILE: &str = "_suite.yaml";
@@ -113,8 +113,8 @@ fn load(
         return Ok(None);
     }
     let source = library.read(path)?;
-    let document: Node = located::yaml(&source)?;
-    let file: FolderFile = located::yaml(&source)?;
+    let document: Node = parsed(&source)?;
+    let file: FolderFile = parsed(&source)?;
     let known = file.check_names(&source, &document, outer, wrong);
     let mut lower = Lower::new(&source, library, wrong);
     lower.timeout(file.timeout.as_ref());

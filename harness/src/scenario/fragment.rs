@@ -10,7 +10,7 @@ use located::{Diagnostic, Diagnostics, Place, Source, nearest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::{LintCode, Lower, Scene, StepFile, lower::phase, names::Names};
+use super::{LintCode, Lower, Scene, StepFile, lower::phase, names::Names, parsed};
 use crate::text::{Entries, Node, Placed, Text};
 
 /// Deeper ones are refused: a reader could not follow them either.
@@ -104,8 +104,8 @@ impl Library {
 
     fn load(&mut self, path: &Path, wrong: &mut Diagnostics) -> Result<Fragment, Diagnostics> {
         let source = self.read(path)?;
-        let document: Node = located::yaml(&source)?;
-        let file: FragmentFile = located::yaml(&source)?;
+        let document: Node = parsed(&source)?;
+        let file: FragmentFile = parsed(&source)?;
         file.check_names(&source, &document, wrong);
         let mut lower = Lower::new(&source, self, wrong);
         let scenes = phase(file.steps, document.get("steps"), &mut lower);

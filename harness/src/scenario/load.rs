@@ -11,6 +11,7 @@ use super::{
     fragment::Library,
     lint::lint_together,
     lower::{self, Document},
+    parsed,
 };
 use crate::text::Node;
 
@@ -139,11 +140,11 @@ impl Read {
         if Path::new(source.name()).file_name().is_some_and(|name| name == folder::FILE) {
             return Ok(Self::Folder);
         }
-        let document: Node = located::yaml(source)?;
+        let document: Node = parsed(source)?;
         if document.get("steps_of").is_some() {
             return Ok(Self::Fragment);
         }
-        Ok(Self::Scenario(Box::new(located::yaml(source)?), document))
+        Ok(Self::Scenario(Box::new(parsed(source)?), document))
     }
 }
 

@@ -199,13 +199,24 @@ impl Scene {
     }
 }
 
+/// Reads a document; what does not fit has a code.
+fn parsed<T: serde::de::DeserializeOwned>(source: &Source) -> Result<T, located::Diagnostics> {
+    located::yaml(source).map_err(LintCode::of_format)
+}
+
 /// Lower-case letters, digits and dashes.
 fn is_slug(text: &str) -> bool {
     let is_plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     is_plain && !text.is_empty() && text.len() <= SLUG_CHARS_MAX
 }
 
-/// The JSON Schema of scenario files.
-pub(crate) fn schema() -> schemars::Schema {
-    schemars::schema_for!(format::ScenarioFile)
+/// The JSON Schemas of scenarios, fragments and `_suite.yaml`.
+pub(crate) fn schemas() -> [schemars::Schema; 3] {
+    let mut schemas = [
+        schemars::schema_for!(format::ScenarioFile),
+        schemars::schema_for!(fragment::FragmentFile),
+        schemars::schema_for!(folder::FolderFile),
+    ];
+    schemas.iter_mut().for_each(crate::step::narrow_schema);
+    schemas
 }

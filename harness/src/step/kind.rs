@@ -1,6 +1,8 @@
 //! What a kind of step declares of itself, and how a file's step finds its kind.
 
 use located::Place;
+use schemars::Schema;
+use serde_json::{Value as Json, json};
 
 use super::{KINDS, Step};
 use crate::{
@@ -97,6 +99,21 @@ fn all_names() -> String {
     let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
     let (last, first) = names.split_last().expect("there are kinds");
     format!("{} and {last}", first.join(", "))
+}
+
+/// Tells a schema what the types do not say: a step is of one kind, and each kind has its own expectations.
+pub(crate) fn narrow_schema(schema: &mut Schema) {
+    let Some(step) = schema.pointer_mut("/$defs/StepFile").and_then(Json::as_object_mut) else { return };
+    let kinds = KINDS.iter().map(|kind| kind.name).chain(["use"]);
+    let one_of: Vec<Json> = kinds.map(|kind| json!({ "required": [kind] })).collect();
+    let narrowed = KINDS.iter().map(|kind| {
+        let expect = json!({ "properties": { "expect": { "propertyNames": { "enum": kind.expects } } } });
+        let none = json!({ "properties": { "expect": false } });
+        let then = if kind.expects.is_empty() { none } else { expect };
+        json!({ "if": { "required": [kind.name] }, "then": then })
+    });
+    step.insert("allOf".to_owned(), narrowed.collect());
+    step.insert("oneOf".to_owned(), one_of.into());
 }
 
 #[cfg(test)]

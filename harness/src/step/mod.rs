@@ -30,7 +30,7 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 
 pub(crate) use budget::Prices;
-pub(crate) use kind::{Captures, Kind, lower};
+pub(crate) use kind::{Captures, Kind, lower, narrow_schema};
 pub(crate) use session::Session;
 pub(crate) use stage::{Actor, Patience, Room, Stage, Subject, SubjectSlot};
 

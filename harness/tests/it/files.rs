@@ -54,7 +54,7 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once() {
        |                                 ^^^
       hint: it has count, jsonpath, checks, order, state
 
-    c.yaml:5:5: unknown field `expects`
+    c.yaml:5:5: unknown field `expects` [bad-format]
        |
      5 |     expects: {}
        |     ^^^^^^^
@@ -170,6 +170,48 @@ fn an_alias_bomb_is_refused() {
     let bomb = "vars:\n  a: &a [x,x,x,x,x,x,x,x,x]\n  b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n  c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n  \
                 d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n  e: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nsteps: []\n";
     assert!(refused(bomb).starts_with("a.yaml:"));
+}
+
+#[test]
+fn odd_documents_are_refused_in_words() {
+    let twice = "title: b\nsteps: []\n";
+    let deep = format!("vars: {{ a: {} }}\nsteps: []\n", "[".repeat(10_000));
+    let tabs = "steps:\n\t- http: { get: / }\n";
+    for (rest, words) in [
+        (twice, "duplicate"),
+        (deep.as_str(), "[bad-format]"),
+        (tabs, "tab"),
+        ("steps: [", "[bad-format]"),
+        ("--- \nscenario: b\n", "[bad-format]"),
+    ] {
+        let error = refused(rest);
+        assert!(error.contains(words) && error.starts_with("a.yaml:"), "{words}: {error}");
+    }
+    let big = located::Source::new("big.yaml", "# x\n".repeat(2 * 1024 * 1024));
+    assert!(refusal(vec![big]).to_string().contains("at most 4194304 are read"));
+}
+
+#[test]
+fn line_ends_and_a_byte_order_mark_change_nothing() {
+    let text = scenario("a", GREEN).text().to_owned();
+    for written in [
+        text.replace('\n', "\r\n"),
+        format!("\u{feff}{text}"),
+        format!("# yaml-language-server: $schema=s.json\n{text}"),
+    ] {
+        let read = suite(vec![located::Source::new("a.yaml", written.as_str())]);
+        assert_eq!(read.scenarios[0].slug, "a", "{written:?}");
+    }
+}
+
+#[test]
+fn a_huge_file_and_a_binary_one_are_not_read_as_scenarios() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |name: &str| Suite::load(&[dir.path().join(name)], Kind::Visible).unwrap_err().to_string();
+    std::fs::File::create(dir.path().join("huge.yaml")).unwrap().set_len(100 * 1024 * 1024).unwrap();
+    assert!(load("huge.yaml").contains("nobody wrote it by hand"), "{}", load("huge.yaml"));
+    std::fs::write(dir.path().join("binary.yaml"), [0, 159, 146, 150]).unwrap();
+    assert!(load("binary.yaml").contains("not valid UTF-8"));
 }
 
 #[test]

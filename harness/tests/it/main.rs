@@ -21,6 +21,7 @@ mod kit;
 mod language;
 mod limits;
 mod processes;
+mod published;
 mod reports;
 mod runs;
 mod selection;
