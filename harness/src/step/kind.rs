@@ -142,4 +142,15 @@ mod tests {
         let expected: BTreeSet<_> = KINDS.iter().flat_map(|kind| kind.expects).map(|name| (*name).to_owned()).collect();
         assert_eq!(expected, fields::<Expect>());
     }
+
+    #[test]
+    fn the_reference_has_the_expectations_of_every_kind() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/scenario.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        for kind in KINDS.iter().filter(|kind| !kind.expects.is_empty()) {
+            let row = text.lines().find(|line| line.starts_with(&format!("| [`{}`]", kind.name)));
+            let wanted = format!("`{}` |", kind.expects.join(" "));
+            assert!(row.is_some_and(|row| row.ends_with(&wanted)), "{}: {row:?} ends with {wanted}", kind.name);
+        }
+    }
 }

@@ -225,7 +225,8 @@ pub(super) fn shown_pairs(pairs: &[(String, String)]) -> Json {
 /// Evaluates what is expected of the head of an answer.
 pub(super) fn check_head(expect: &Expect, head: &Response, scope: &Scope) -> Result<Vec<Mismatch>, Halt> {
     let mut found = Vec::new();
-    if let Some(rule) = expect.status.as_ref().filter(|rule| !rule.admits(head.status)) {
+    let status = expect.status.as_ref().map(|rule| rule.resolved(scope)).transpose()?;
+    if let Some(rule) = status.filter(|rule| !rule.admits(head.status)) {
         found.push(Mismatch::new("status", rule.words(), head.status.to_string()));
     }
     for (name, predicates) in expect.headers.iter() {

@@ -199,12 +199,12 @@ async fn a_table_gives_a_scenario_per_row() {
 tags: [smoke]
 vars: { amount: 100, total: "{{ amount * 2 }}" }
 cases:
-  - { case: visa, card: pm_visa, amount: 5 }
-  - { case: amex, card: pm_amex, amount: 7, tags: [slow] }
-  - { case: later, card: pm_none, amount: 9, skip: "not supported yet" }
+  - { case: visa, card: pm_visa, amount: 5, status: 200 }
+  - { case: amex, card: pm_amex, amount: 7, status: 2xx, tags: [slow] }
+  - { case: later, card: pm_none, amount: 9, status: 402, skip: "not supported yet" }
 steps:
   - http: { get: "/{{ card }}/{{ total }}/{{ case }}" }
-    expect: { json: { path: "/{{ card }}/{{ amount * 2 }}/{{ case }}" } }
+    expect: { status: "{{ status }}", json: { path: "/{{ card }}/{{ amount * 2 }}/{{ case }}" } }
 "#;
     let suite = suite(vec![scenario("pays", table)]);
     assert_eq!(suite.skipped[0].scenario, "pays[later]");

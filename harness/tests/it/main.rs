@@ -7,6 +7,7 @@ mod bad_subjects;
 mod cli;
 mod containers;
 mod controls;
+mod documents;
 mod exec;
 mod files;
 mod going_on;

@@ -26,7 +26,8 @@ pub(super) fn judge(
 ) -> Result<Vec<Mismatch>, Halt> {
     let response = &answer.response;
     let mut found = Vec::new();
-    if let Some(rule) = expect.status.as_ref().filter(|rule| !rule.admits(response.status)) {
+    let status = expect.status.as_ref().map(|rule| rule.resolved(scope)).transpose()?;
+    if let Some(rule) = status.filter(|rule| !rule.admits(response.status)) {
         let observed = format!("{}{}", response.status, brief(material.as_text()));
         found.push(Mismatch::new("status", rule.words(), observed));
     }
