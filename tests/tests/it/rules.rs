@@ -39,7 +39,7 @@ const ON_TOP: &[&str] = &["factory-server", "e2e-tests"];
 /// An outside crate by the start of its name, and the only crate of ours that may name it.
 const ONLY_IN: &[(&str, &str)] = &[
     ("sqlx", "factory-store"),
-    // A scenario's own statements, on a database of the subject: docs/decisions/0009.
+    // A scenario's own statements, on a database of the subject: docs/decisions/0011.
     ("tokio-postgres", "harness"),
     ("rusqlite", "harness"),
     ("rig-", "factory-agents"),
