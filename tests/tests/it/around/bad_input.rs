@@ -92,7 +92,7 @@ fn a_budget_that_is_no_amount() {
 #[test]
 fn a_scenario_with_a_mistake() {
     insta::assert_snapshot!(refused(|place| place.edit(VISIBLE, "status: 200", "status: two hundred")), @r#"
-    error: scenarios/greeting/greets-by-name.yaml:9:15: "two hundred" is no status; write 201, "2xx", or a list of them
+    error: scenarios/greeting/greets-by-name.yaml:9:15: "two hundred" is no status; write 201, "2xx", or a list of them [bad-format]
        |
      9 |       status: two hundred
        |               ^^^^^^^^^^^
