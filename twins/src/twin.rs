@@ -2,14 +2,19 @@
 //! (routing, faults, idempotency, clock, ids, journal, webhooks, transport) is the engine's, so that a new service is
 //! one module. Start at [`Twin`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    engine::{idempotency::IdempotencyRule, outbox::Endpoint, seed::Seed},
+    engine::{
+        idempotency::IdempotencyRule,
+        outbox::Endpoint,
+        routes::{Route, Routes},
+        seed::Seed,
+    },
     http::{Reply, Request},
 };
 
@@ -24,15 +29,35 @@ pub(crate) struct Manifest {
     pub(crate) actions: &'static [&'static str],
 }
 
-/// One row of a twin's table: `path` has `{name}` for a parameter, `method` is `*` where the service takes any.
+/// One row of a twin's table.
+///
+/// `path` has `{name}` for a segment and `{*name}` for all that is left; two paths that begin alike must give their
+/// parameters the same names. `method` is `*` where the service takes any. Of operations with the same method and path
+/// the first whose `when` holds is it, so the one without a condition comes last.
 pub(crate) struct Operation<T> {
     pub(crate) name: &'static str,
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
     pub(crate) run: Run<T>,
+    pub(crate) when: Option<When>,
 }
 
-type Run<T> = fn(&mut T, &mut Context<'_>, &Request) -> Answer;
+pub(crate) type Run<T> = fn(&mut T, &mut Context<'_>, &Request) -> Answer;
+
+/// What tells operations of one method and path apart: a query, a header, a field.
+pub(crate) type When = fn(&Request) -> bool;
+
+/// The table of a twin: `"name" "METHOD" "/path" Self::run;`, with `if condition` before the semicolon for a [`When`].
+macro_rules! operations {
+    ($($name:literal $method:literal $path:literal $run:path $(, if $when:path)?;)*) => {
+        &[$($crate::twin::Operation {
+            name: $name, method: $method, path: $path, run: $run, when: $crate::twin::operations!(@ $($when)?),
+        }),*]
+    };
+    (@) => { None };
+    (@ $when:path) => { Some($when) };
+}
+pub(crate) use operations;
 
 /// `Err` is an answer too: the service's own error, written this way so that handlers can use `?`.
 pub(crate) type Answer = Result<Reply, Reply>;
@@ -76,7 +101,8 @@ pub(crate) trait Twin: Clone + Send + 'static {
     const OPERATIONS: &'static [Operation<Self>];
     const IDEMPOTENCY: Option<IdempotencyRule> = None;
 
-    fn authenticate(&self, request: &Request) -> Result<(), Refusal>;
+    /// `operation` is for services where some calls need no credentials or other ones.
+    fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal>;
 
     /// The error body and headers with which the real service would refuse.
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
@@ -172,21 +198,14 @@ impl Ids {
     }
 }
 
-/// Which operation a request is.
-pub(crate) struct Route {
-    pub(crate) index: usize,
-    pub(crate) operation: &'static str,
-    pub(crate) params: Vec<(&'static str, String)>,
-}
-
 /// [`Twin`] without its type, so that a space can hold many kinds.
 pub(crate) trait AnyTwin: Send {
     fn manifest(&self) -> Manifest;
     fn idempotency(&self) -> Option<IdempotencyRule>;
     fn operations(&self) -> Vec<&'static str>;
-    fn route(&self, method: &str, path: &str) -> Option<Route>;
+    fn route(&self, request: &Request) -> Option<Route>;
     fn perform(&mut self, index: usize, context: &mut Context<'_>, request: &Request) -> Reply;
-    fn authenticate(&self, request: &Request) -> Result<(), Refusal>;
+    fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal>;
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply);
     fn state(&self) -> Value;
@@ -197,7 +216,19 @@ pub(crate) trait AnyTwin: Send {
     fn boxed(&self) -> Box<dyn AnyTwin>;
 }
 
-impl<T: Twin> AnyTwin for T {
+/// A twin with its routes, which all snapshots of it share.
+#[derive(Clone)]
+struct Hosted<T: Twin> {
+    twin: T,
+    routes: Arc<Routes>,
+}
+
+/// `twin`, ready to be served.
+pub(crate) fn hosted<T: Twin>(twin: T) -> Box<dyn AnyTwin> {
+    Box::new(Hosted { twin, routes: Arc::new(Routes::of(T::OPERATIONS)) })
+}
+
+impl<T: Twin> AnyTwin for Hosted<T> {
     fn manifest(&self) -> Manifest {
         T::MANIFEST
     }
@@ -210,68 +241,49 @@ impl<T: Twin> AnyTwin for T {
         T::OPERATIONS.iter().map(|operation| operation.name).collect()
     }
 
-    fn route(&self, method: &str, path: &str) -> Option<Route> {
-        T::OPERATIONS.iter().enumerate().find_map(|(index, operation)| {
-            let right_method = operation.method == method || operation.method == "*";
-            let params = right_method.then(|| fit(operation.path, path))??;
-            Some(Route { index, operation: operation.name, params })
-        })
+    fn route(&self, request: &Request) -> Option<Route> {
+        self.routes.find(request)
     }
 
     fn perform(&mut self, index: usize, context: &mut Context<'_>, request: &Request) -> Reply {
-        (T::OPERATIONS[index].run)(self, context, request).unwrap_or_else(|error| error)
+        (T::OPERATIONS[index].run)(&mut self.twin, context, request).unwrap_or_else(|error| error)
     }
 
-    fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        Twin::authenticate(self, request)
+    fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal> {
+        self.twin.authenticate(request, operation)
     }
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {
-        Twin::refuse(self, context, refusal)
+        self.twin.refuse(context, refusal)
     }
 
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply) {
-        Twin::decorate(self, context, request, reply);
+        self.twin.decorate(context, request, reply);
     }
 
     fn state(&self) -> Value {
-        Twin::state(self)
+        self.twin.state()
     }
 
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String> {
-        Twin::act(self, context, action, argument)
+        self.twin.act(context, action, argument)
     }
 
     fn endpoints(&self) -> &[Endpoint] {
-        Twin::endpoints(self)
+        self.twin.endpoints()
     }
 
     fn sign(&self, secret: &str, payload: &[u8], at: Timestamp) -> Vec<(&'static str, String)> {
-        Twin::sign(self, secret, payload, at)
+        self.twin.sign(secret, payload, at)
     }
 
     fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event> {
-        Twin::forge(self, context, kind, object)
+        self.twin.forge(context, kind, object)
     }
 
     fn boxed(&self) -> Box<dyn AnyTwin> {
         Box::new(self.clone())
     }
-}
-
-/// The parameters of `path` where it fits `template`, segment by segment.
-fn fit(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
-    let mut params = Vec::new();
-    let mut segments = path.split('/');
-    for expected in template.split('/') {
-        let segment = segments.next()?;
-        match expected.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            Some(name) if !segment.is_empty() => params.push((name, segment.to_owned())),
-            _ if expected == segment => {}
-            _ => return None,
-        }
-    }
-    segments.next().is_none().then_some(params)
 }
 
 /// One twin, as lints and tools see it.
@@ -294,18 +306,5 @@ impl TwinInfo {
             operations: T::OPERATIONS.iter().map(|operation| operation.name).collect(),
             actions,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fit;
-
-    #[test]
-    fn a_path_fits_its_template_only() {
-        assert_eq!(fit("/v1/a/{id}", "/v1/a/x"), Some(vec![("id", "x".to_owned())]));
-        assert_eq!(fit("/v1/a/{id}/b", "/v1/a/x"), None);
-        assert_eq!(fit("/v1/a", "/v1/a/x"), None);
-        assert_eq!(fit("/v1/a/{id}", "/v1/a/"), None);
     }
 }

@@ -14,12 +14,13 @@ use super::{
     idempotency::{Memory, Recall},
     journal::{Entry, Journal},
     outbox::Outbox,
+    routes::Route,
     seed::Seed,
     space::Ticket,
 };
 use crate::{
     http::{Content, Reply, Request},
-    twin::{AnyTwin, Context, Ids, Refusal, Route},
+    twin::{AnyTwin, Context, Ids, Refusal},
 };
 
 /// What the transport shall do.
@@ -154,13 +155,14 @@ struct Desk<'a> {
 impl Desk<'_> {
     /// The order is the one of real services: is there such a call, who asks, is the body readable, then the call.
     fn plan(&mut self, context: &mut Context<'_>, request: &mut Request) -> Plan {
-        let Some(mut route) = self.twin.route(&request.method, &request.path) else {
+        let Some(mut route) = self.twin.route(request) else {
             let gap = Refusal::Unimplemented { method: request.method.clone(), path: request.path.clone() };
             return Plan::plain(None, self.twin.refuse(context, &gap));
         };
         request.params = std::mem::take(&mut route.params);
         let operation = Some(route.operation);
-        if let Err(refusal) = self.twin.authenticate(request).and_then(|()| self.readable(request)) {
+        let allowed = self.twin.authenticate(request, route.operation);
+        if let Err(refusal) = allowed.and_then(|()| self.readable(request)) {
             return Plan::plain(operation, self.twin.refuse(context, &refusal));
         }
         let Some(rule) = self.faults.fire(route.operation, request) else {
@@ -182,7 +184,12 @@ impl Desk<'_> {
         match &request.content {
             Content::TooLarge => Err(Refusal::BodyTooLarge { bytes_max: self.twin.manifest().body_bytes_max }),
             Content::Malformed(why) => Err(Refusal::BodyMalformed { why: why.clone() }),
-            Content::Empty | Content::Form(_) | Content::Json(_) | Content::Text(_) => Ok(()),
+            Content::Empty
+            | Content::Form(_)
+            | Content::Json(_)
+            | Content::Multipart(_)
+            | Content::Text(_)
+            | Content::Bytes => Ok(()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::table::Table;
 use crate::http::{Content, Reply, Request};
 
 const KEYS_MAX: usize = 10_000; // the oldest is forgotten first
@@ -22,14 +23,13 @@ pub(crate) struct IdempotencyRule {
     pub(crate) replayed: (&'static str, &'static str),
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Memory {
-    kept: BTreeMap<String, Kept>,
+    kept: Table<Kept>,
     /// Answers on their way, by key.
     in_use: BTreeMap<String, u32>,
 }
 
-#[derive(Clone, Debug)]
 struct Kept {
     path: String,
     content: Content,
@@ -59,12 +59,13 @@ impl Memory {
     }
 
     pub(crate) fn keep(&mut self, key: &str, request: &Request, reply: Reply, now: Timestamp) {
-        if self.kept.len() >= KEYS_MAX {
-            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.at).map(|(key, _)| key.clone());
-            oldest.and_then(|key| self.kept.remove(&key));
+        // One that has expired starts anew, as the youngest.
+        self.kept.remove(key);
+        if self.kept.len() == KEYS_MAX {
+            self.kept.remove_oldest();
         }
         let kept = Kept { path: request.path.clone(), content: request.content.clone(), reply, at: now };
-        self.kept.insert(key.to_owned(), kept);
+        self.kept.insert(key, kept);
     }
 
     /// The answer to this key is on its way from now on.

@@ -1,14 +1,14 @@
 //! What was asked and answered in a space, in one order over all its twins, with a hash chain over everything that
 //! decides it. Bounded: the oldest calls leave first, the chain goes on.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::fault::FaultKind;
-use crate::http::{Body, Content, Reply, Request};
+use crate::http::{Body, Content, Part, Reply, Request};
 
 const CALLS_MAX: usize = 10_000; // a trial makes tens; a soak test may make more
 const BYTES_MAX: usize = 64 * 1024 * 1024; // bodies kept per space
@@ -130,7 +130,10 @@ impl CallRequest {
             Content::Form(value) => form = Some(value.clone()),
             Content::Json(value) => json = Some(value.clone()),
             Content::Text(value) => text = Some(value.clone()),
-            Content::Malformed(_) => text = Some(String::from_utf8_lossy(&request.body).into_owned()),
+            Content::Malformed(_) | Content::Bytes => {
+                text = Some(String::from_utf8_lossy(&request.body).into_owned());
+            }
+            Content::Multipart(parts) => form = Some(shown_parts(parts)),
             Content::Empty | Content::TooLarge => {}
         }
         Self {
@@ -151,11 +154,22 @@ impl CallResponse {
         match &reply.body {
             Body::Empty => {}
             Body::Json(bytes) => json = serde_json::from_slice(bytes).ok(),
-            body @ Body::Events(_) => text = Some(String::from_utf8_lossy(&body.bytes()).into_owned()),
+            body @ (Body::Bytes(_) | Body::Events(_)) => {
+                text = Some(String::from_utf8_lossy(&body.bytes()).into_owned())
+            }
         }
-        let shown = |(name, value): &(&str, String)| ((*name).to_owned(), Value::String(value.clone()));
+        let shown = |(name, value): &(Cow<'static, str>, String)| (name.to_string(), Value::String(value.clone()));
         Self { status: reply.status, headers: reply.headers.iter().map(shown).collect(), json, text }
     }
+}
+
+/// Files by name and size: their bytes are in the request, not in the journal's view of it.
+fn shown_parts(parts: &[Part]) -> Value {
+    let shown = |part: &Part| match &part.file_name {
+        Some(file) => json!({"file_name": file, "content_type": part.content_type, "bytes": part.bytes.len()}),
+        None => Value::String(String::from_utf8_lossy(&part.bytes).into_owned()),
+    };
+    parts.iter().map(|part| (part.name.clone(), shown(part))).collect::<Map<_, _>>().into()
 }
 
 fn redacted(name: &str, value: &str) -> String {

@@ -9,8 +9,10 @@ pub(crate) mod fault;
 pub(crate) mod idempotency;
 pub(crate) mod journal;
 pub(crate) mod outbox;
+pub(crate) mod routes;
 pub(crate) mod seed;
 pub(crate) mod space;
+pub(crate) mod table;
 
 use jiff::Timestamp;
 

@@ -9,4 +9,4 @@ pub(crate) mod server;
 
 pub(crate) use form::nested;
 pub(crate) use reply::{Body, Reply};
-pub(crate) use request::{Content, Request};
+pub(crate) use request::{Content, Part, Request};

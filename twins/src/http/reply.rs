@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use axum::body::Bytes;
 use serde::Serialize;
 
@@ -6,7 +8,7 @@ use serde::Serialize;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Written in this order.
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Body,
 }
 
@@ -14,6 +16,9 @@ pub(crate) struct Reply {
 pub(crate) enum Body {
     Empty,
     Json(Bytes),
+    /// Of the content type that the headers name.
+    #[expect(dead_code, reason = "for services that answer with something else than JSON")]
+    Bytes(Bytes),
     /// Server-sent events, one frame each.
     Events(Vec<Bytes>),
 }
@@ -28,6 +33,11 @@ impl Reply {
         Self { status, headers: Vec::new(), body: Body::Json(bytes.into()) }.header("content-type", "application/json")
     }
 
+    #[expect(dead_code, reason = "for services that answer with something else than JSON")]
+    pub(crate) fn bytes(status: u16, content_type: &str, bytes: impl Into<Bytes>) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Bytes(bytes.into()) }.header("content-type", content_type)
+    }
+
     pub(crate) fn events(frames: Vec<Bytes>) -> Self {
         Self { status: 200, headers: Vec::new(), body: Body::Events(frames) }
             .header("content-type", "text/event-stream; charset=utf-8")
@@ -36,12 +46,13 @@ impl Reply {
 
     /// Sets a header, in its old place where it was set before.
     #[must_use]
-    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.set(name, value);
         self
     }
 
-    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let name = name.into();
         match self.headers.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value.into(),
             None => self.headers.push((name, value.into())),
@@ -54,7 +65,7 @@ impl Body {
     pub(crate) fn bytes(&self) -> Bytes {
         match self {
             Self::Empty => Bytes::new(),
-            Self::Json(bytes) => bytes.clone(),
+            Self::Json(bytes) | Self::Bytes(bytes) => bytes.clone(),
             Self::Events(frames) => frames.concat().into(),
         }
     }

@@ -113,7 +113,7 @@ async fn never(reset: Option<&Notify>) -> Result<Response<Outgoing>, Infallible>
 fn whole(reply: Reply) -> Response<Outgoing> {
     let body = match &reply.body {
         Body::Empty => Outgoing::empty(),
-        Body::Json(bytes) => Outgoing::from(bytes.clone()),
+        Body::Json(bytes) | Body::Bytes(bytes) => Outgoing::from(bytes.clone()),
         Body::Events(frames) => Outgoing::from_stream(stream::iter(frames.clone()).map(Ok::<_, Infallible>)),
     };
     with_head(&reply, body)
@@ -130,7 +130,7 @@ fn garbled(mut reply: Reply) -> Response<Outgoing> {
 fn cut(reply: &Reply) -> Response<Outgoing> {
     let sent: Vec<Bytes> = match &reply.body {
         Body::Events(frames) => frames[..frames.len() / 2].to_vec(),
-        body @ (Body::Empty | Body::Json(_)) => {
+        body @ (Body::Empty | Body::Json(_) | Body::Bytes(_)) => {
             let bytes = body.bytes();
             vec![bytes.slice(..bytes.len() / 2)]
         }
@@ -150,7 +150,7 @@ fn cut(reply: &Reply) -> Response<Outgoing> {
 fn with_head(reply: &Reply, body: Outgoing) -> Response<Outgoing> {
     let mut response = Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
-        response = response.header(*name, value);
+        response = response.header(&**name, value);
     }
     response.body(body).expect("twins write visible ASCII into headers and statuses from 200 to 599")
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::{anthropic::Anthropic, sendgrid::Sendgrid, slack::Slack, stripe::Stripe};
 use crate::{
     TwinError,
-    twin::{AnyTwin, TwinInfo},
+    twin::{AnyTwin, TwinInfo, hosted},
 };
 
 pub(crate) fn catalogue() -> Vec<TwinInfo> {
@@ -22,10 +22,10 @@ pub(crate) fn catalogue() -> Vec<TwinInfo> {
 /// A twin in its first state.
 pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinError> {
     match name {
-        "anthropic" => Ok(Box::new(Anthropic::open(parse(name, config)?)?)),
-        "sendgrid" => Ok(Box::new(Sendgrid::open(parse(name, config)?))),
-        "slack" => Ok(Box::new(Slack::open(parse(name, config)?))),
-        "stripe" => Ok(Box::new(Stripe::open(parse(name, config)?))),
+        "anthropic" => Ok(hosted(Anthropic::open(parse(name, config)?)?)),
+        "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),
+        "slack" => Ok(hosted(Slack::open(parse(name, config)?))),
+        "stripe" => Ok(hosted(Stripe::open(parse(name, config)?))),
         _ => {
             let known: Vec<_> = catalogue().iter().map(|twin| twin.name).collect();
             Err(TwinError::UnknownTwin { twin: name.to_owned(), known: known.join(", ") })

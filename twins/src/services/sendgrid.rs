@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     http::{Content, Reply, Request},
-    twin::{Answer, Context, Manifest, Operation, Refusal, Twin},
+    twin::{Answer, Context, Manifest, Operation, Refusal, Twin, operations},
 };
 
 const HELP: &str = "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html";
@@ -67,10 +67,11 @@ impl Sendgrid {
 impl Twin for Sendgrid {
     const MANIFEST: Manifest =
         Manifest { name: "sendgrid", api_version: "v3", body_bytes_max: 30 * 1024 * 1024, actions: &[] };
-    const OPERATIONS: &'static [Operation<Self>] =
-        &[Operation { name: "mail.send", method: "POST", path: "/v3/mail/send", run: Self::send }];
+    const OPERATIONS: &'static [Operation<Self>] = operations! {
+        "mail.send" "POST" "/v3/mail/send" Self::send;
+    };
 
-    fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+    fn authenticate(&self, request: &Request, _operation: &str) -> Result<(), Refusal> {
         let given = request.bearer().ok_or(Refusal::CredentialsMissing)?;
         let right = bool::from(given.as_bytes().ct_eq(self.api_key.as_bytes()));
         if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     http::{Content, Reply, Request},
-    twin::{Answer, Context, Manifest, Operation, Refusal, Twin},
+    twin::{Answer, Context, Manifest, Operation, Refusal, Twin, operations},
 };
 
 const TEXT_CHARS_MAX: usize = 40_000; // the service's own limit
@@ -140,19 +140,14 @@ impl Slack {
 impl Twin for Slack {
     const MANIFEST: Manifest =
         Manifest { name: "slack", api_version: "Web API", body_bytes_max: 1024 * 1024, actions: &[] };
-    const OPERATIONS: &'static [Operation<Self>] = &[
-        Operation { name: "auth.test", method: "*", path: "/api/auth.test", run: Self::auth_test },
-        Operation { name: "chat.postMessage", method: "*", path: "/api/chat.postMessage", run: Self::post_message },
-        Operation {
-            name: "conversations.list",
-            method: "*",
-            path: "/api/conversations.list",
-            run: Self::list_conversations,
-        },
-        Operation { name: "users.list", method: "*", path: "/api/users.list", run: Self::list_users },
-    ];
+    const OPERATIONS: &'static [Operation<Self>] = operations! {
+        "auth.test" "*" "/api/auth.test" Self::auth_test;
+        "chat.postMessage" "*" "/api/chat.postMessage" Self::post_message;
+        "conversations.list" "*" "/api/conversations.list" Self::list_conversations;
+        "users.list" "*" "/api/users.list" Self::list_users;
+    };
 
-    fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+    fn authenticate(&self, request: &Request, _operation: &str) -> Result<(), Refusal> {
         let in_form = match &request.content {
             Content::Form(form) => form["token"].as_str(),
             _ => None,

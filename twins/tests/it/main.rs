@@ -10,6 +10,8 @@ mod lifecycle;
 mod mail_and_chat;
 mod refusals;
 mod script;
+mod sdk;
+mod slack_sdks;
 mod stripe;
 mod support;
 mod webhooks;

@@ -18,7 +18,7 @@ use crate::{
     TwinError,
     http::{Reply, Request},
     script::{self, Script},
-    twin::{Context, Manifest, Operation, Refusal, Twin},
+    twin::{Context, Manifest, Operation, Refusal, Twin, operations},
 };
 
 const PLAYED_MAX: usize = 1_000; // labels kept for `state`
@@ -65,19 +65,14 @@ impl Twin for Anthropic {
         body_bytes_max: 32 * 1024 * 1024, // the service's own limit
         actions: &[],
     };
-    const OPERATIONS: &'static [Operation<Self>] = &[
-        Operation { name: "messages.create", method: "POST", path: "/v1/messages", run: Self::create_message },
-        Operation {
-            name: "messages.count_tokens",
-            method: "POST",
-            path: "/v1/messages/count_tokens",
-            run: Self::count_tokens,
-        },
-        Operation { name: "models.list", method: "GET", path: "/v1/models", run: Self::list_models },
-        Operation { name: "models.retrieve", method: "GET", path: "/v1/models/{id}", run: Self::retrieve_model },
-    ];
+    const OPERATIONS: &'static [Operation<Self>] = operations! {
+        "messages.create" "POST" "/v1/messages" Self::create_message;
+        "messages.count_tokens" "POST" "/v1/messages/count_tokens" Self::count_tokens;
+        "models.list" "GET" "/v1/models" Self::list_models;
+        "models.retrieve" "GET" "/v1/models/{id}" Self::retrieve_model;
+    };
 
-    fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+    fn authenticate(&self, request: &Request, _operation: &str) -> Result<(), Refusal> {
         let given = request.header("x-api-key").or_else(|| request.bearer()).ok_or(Refusal::CredentialsMissing)?;
         let right = bool::from(given.as_bytes().ct_eq(self.api_key.as_bytes()));
         if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }

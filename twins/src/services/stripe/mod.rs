@@ -15,8 +15,6 @@ mod payments;
 mod refunds;
 mod webhooks;
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,9 +25,9 @@ use self::{
     objects::{Charge, Customer, PaymentIntent, PaymentMethod, Refund},
 };
 use crate::{
-    engine::{idempotency::IdempotencyRule, outbox::Endpoint},
+    engine::{idempotency::IdempotencyRule, outbox::Endpoint, table::Table},
     http::{Reply, Request},
-    twin::{Context, Event, Manifest, Operation, Refusal, Twin},
+    twin::{Context, Event, Manifest, Operation, Refusal, Twin, operations},
 };
 
 pub(super) const API_VERSION: &str = "2026-10-28.endive";
@@ -65,38 +63,6 @@ pub(super) struct Stripe {
     events: Table<StripeEvent>,
 }
 
-/// Rows by id; `order` is the order of creation, oldest first.
-#[derive(Clone)]
-struct Table<T> {
-    rows: BTreeMap<String, T>,
-    order: Vec<String>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Self { rows: BTreeMap::new(), order: Vec::new() }
-    }
-}
-
-impl<T> Table<T> {
-    fn insert(&mut self, id: &str, row: T) {
-        self.order.push(id.to_owned());
-        self.rows.insert(id.to_owned(), row);
-    }
-
-    fn get(&self, id: &str) -> Option<&T> {
-        self.rows.get(id)
-    }
-
-    fn get_mut(&mut self, id: &str) -> Option<&mut T> {
-        self.rows.get_mut(id)
-    }
-
-    fn newest_first(&self) -> impl Iterator<Item = &T> {
-        self.order.iter().rev().map(|id| &self.rows[id])
-    }
-}
-
 impl Stripe {
     pub(super) fn open(config: Config) -> Self {
         Self {
@@ -110,12 +76,6 @@ impl Stripe {
             events: Table::default(),
         }
     }
-}
-
-macro_rules! operations {
-    ($($name:literal $method:literal $path:literal $run:expr;)*) => {
-        &[$(Operation { name: $name, method: $method, path: $path, run: $run }),*]
-    };
 }
 
 impl Twin for Stripe {
@@ -147,7 +107,7 @@ impl Twin for Stripe {
         replayed: ("idempotent-replayed", "true"),
     });
 
-    fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+    fn authenticate(&self, request: &Request, _operation: &str) -> Result<(), Refusal> {
         let given = request.bearer().map(str::to_owned).or_else(|| basic_user(request));
         let given = given.ok_or(Refusal::CredentialsMissing)?;
         let right = bool::from(given.as_bytes().ct_eq(self.secret_key.as_bytes()));

@@ -109,7 +109,7 @@ impl Stripe {
 
     fn known_customer(&self, params: Params<'_>) -> Result<Option<String>, StripeError> {
         match params.text("customer") {
-            Some(id) if self.customers.get(id).is_none() => Err(StripeError::no_such(400, "customer", id, "customer")),
+            Some(id) if !self.customers.contains(id) => Err(StripeError::no_such(400, "customer", id, "customer")),
             id => Ok(id.map(str::to_owned)),
         }
     }
@@ -118,7 +118,7 @@ impl Stripe {
     /// real service.
     fn payment_method(&mut self, context: &mut Context<'_>, params: Params<'_>) -> Result<Option<String>, StripeError> {
         let card = match params.text("payment_method") {
-            Some(id) if self.payment_methods.get(id).is_some() => return Ok(Some(id.to_owned())),
+            Some(id) if self.payment_methods.contains(id) => return Ok(Some(id.to_owned())),
             Some(id) => cards::by_payment_method(id)
                 .ok_or_else(|| StripeError::no_such(400, "PaymentMethod", id, "payment_method"))?,
             None if params.raw("payment_method_data").is_null() => return Ok(None),
@@ -212,7 +212,7 @@ impl Stripe {
         let (id, charge_id) = (intent.id.clone(), charge.id.clone());
         self.keep_charge(context, "charge.failed", charge);
         self.keep_intent(context, "payment_intent.payment_failed", intent);
-        let intent = self.intent_json(&self.payment_intents.rows[&id]);
+        let intent = self.intent_json(self.payment_intents.get(&id).expect("was kept above"));
         let error = error.with("charge", json!(charge_id)).with("payment_intent", intent);
         match failure.decline_code {
             Some(code) => error.with("decline_code", json!(code)),
@@ -317,7 +317,7 @@ impl Stripe {
     fn keep_intent(&mut self, context: &mut Context<'_>, event: &str, intent: PaymentIntent) {
         let shown = self.intent_json(&intent);
         let id = intent.id.clone();
-        self.payment_intents.rows.insert(id, intent);
+        self.payment_intents.insert(&id, intent);
         self.happened(context, event, shown);
     }
 
@@ -329,7 +329,7 @@ impl Stripe {
     }
 
     fn unexpected(&self, id: &str, message: &str) -> StripeError {
-        let intent = self.intent_json(&self.payment_intents.rows[id]);
+        let intent = self.intent_json(self.payment_intents.get(id).expect("the caller has it"));
         StripeError::invalid(message).code("payment_intent_unexpected_state").with("payment_intent", intent)
     }
 }
