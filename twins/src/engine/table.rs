@@ -111,7 +111,7 @@ mod tests {
     fn a_clone_does_not_see_later_changes() {
         let mut table = table(&["a", "b"]);
         let before = table.clone();
-        table.get_mut("a").unwrap().push('!');
+        table.get_mut("a").expect("is there").push('!');
         table.remove("b");
         assert_eq!(before.newest_first().collect::<Vec<_>>(), ["b", "a"]);
         assert_eq!(table.newest_first().collect::<Vec<_>>(), ["a!"]);

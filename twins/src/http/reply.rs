@@ -17,7 +17,6 @@ pub(crate) enum Body {
     Empty,
     Json(Bytes),
     /// Of the content type that the headers name.
-    #[expect(dead_code, reason = "for services that answer with something else than JSON")]
     Bytes(Bytes),
     /// Server-sent events, one frame each.
     Events(Vec<Bytes>),
