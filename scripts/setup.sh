@@ -43,7 +43,7 @@ setup_needs() {
     echo compiler certificates git python
     # An address of a server makes a local one unnecessary; the tests start their own all the same.
     [ "$setup_purpose" = run ] && [ -n "${DATABASE_URL-}" ] || echo postgres
-    [ "$setup_purpose" = run ] || echo chromium shellcheck
+    [ "$setup_purpose" = run ] || echo chromium pip shellcheck
 }
 
 setup_describe() {
@@ -54,6 +54,7 @@ setup_describe() {
         python) echo "Python 3 with sqlite  the shipped example is built in it, inside the sandbox" ;;
         postgres) echo "PostgreSQL >= $SETUP_POSTGRES_VERSION_MIN      keeps the audit trail; the factory runs a private server on a socket" ;;
         chromium) echo "Chromium              tests look at the dashboards in it" ;;
+        pip) echo "pip                   tests drive the twins with the official SDKs from PyPI and npm" ;;
         shellcheck) echo "shellcheck            tests check the scripts with it" ;;
     esac
 }
@@ -62,6 +63,7 @@ setup_debian_packages() {
     case $1 in
         compiler) echo gcc libc6-dev ;;
         certificates) echo ca-certificates ;;
+        pip) echo python3-pip ;;
         python) echo python3 ;;
         postgres) echo postgresql ;;
         *) echo "$1" ;;
@@ -73,6 +75,7 @@ setup_has() {
         compiler) command -v cc ;;
         certificates) setup_find_certificates ;;
         git) git --version ;;
+        pip) setup_pip --version ;;
         python) setup_find_python ;;
         postgres) setup_find_postgres ;;
         *) command -v "$1" ;;
@@ -104,6 +107,12 @@ setup_find_python() {
         return 0
     done
     return 1
+}
+
+# The interpreter may be the system's and pip in the private folder.
+setup_pip() {
+    PYTHONPATH="$setup_tools_dir/usr/lib/python3/dist-packages" "$(setup_find_python)" -m pip \
+        --disable-pip-version-check --no-input --cert "$(setup_find_certificates)" "$@"
 }
 
 # Prints the folder with initdb, postgres and pg_ctl of the first version that is new enough.
@@ -185,6 +194,8 @@ setup_environment() {
         done
     fi
     echo "export PATH"
+    # Made by sdks.sh.
+    [ ! -d "$setup_tools_dir/sdks/current" ] || echo "export TWINS_SDKS='$setup_tools_dir/sdks/current'"
 }
 
 setup_environment_path() {

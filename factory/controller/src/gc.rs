@@ -163,6 +163,7 @@ mod tests {
         fs::create_dir(&outside).expect("a folder");
         fs::write(outside.join("kept"), "kept").expect("a file");
         fs::write(work.join("closed/deep/file"), vec![1; 100_000]).expect("a file");
+        fs::write(work.join("open"), vec![1; 100_000]).expect("a file");
         std::os::unix::fs::symlink(&outside, work.join("link")).expect("a link");
         fs::set_permissions(work.join("closed"), fs::Permissions::from_mode(0o000)).expect("ours");
         assert!(free(std::slice::from_ref(&work), Mode::Pretend).expect("walks") > 0);

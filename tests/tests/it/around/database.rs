@@ -46,8 +46,9 @@ fn without_postgres_programs_the_command_that_installs_them_is_told() {
     let without_postgres = |arguments: &[&str]| {
         let factory = place.factory(arguments);
         let mut command = Command::new("unshare");
-        // A mount of its own that nobody else sees; an ordinary user is root in there only.
-        command.args(if rustix::process::geteuid().is_root() { ["--mount"].as_slice() } else { &["-r", "--mount"] });
+        // A mount of its own that nobody else sees; an ordinary user may make it in a user namespace, as who they are.
+        let as_user = ["--user", "--map-current-user", "--keep-caps", "--mount"];
+        command.args(if rustix::process::geteuid().is_root() { &as_user[3..] } else { &as_user });
         command.args(["sh", "-c", hidden, "sh"]).arg(factory.get_program()).args(factory.get_args());
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("FACTORY_HOME", place.home());
         finished(&place, command)
