@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use axum::body::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -126,6 +127,12 @@ pub(crate) trait Twin: Clone + Send + 'static {
         Vec::new()
     }
 
+    /// How the service breaks off a stream that began well: one event, with its blank line at the end.
+    fn error_event(&self, context: &Context<'_>, refusal: &Refusal) -> Bytes {
+        let body = self.refuse(context, refusal).body.bytes();
+        [b"event: error\ndata: ".as_slice(), &body, b"\n\n"].concat().into()
+    }
+
     /// A webhook event about `object`, for deliveries that a test asks for.
     fn forge(&self, _context: &mut Context<'_>, _kind: &str, _object: &Value) -> Option<Event> {
         None
@@ -163,6 +170,13 @@ impl<'a> Context<'a> {
     /// How many ids of this prefix exist, this one included: a number that only grows.
     pub(crate) fn number(&mut self, name: &'static str) -> u64 {
         self.ids.count(name)
+    }
+
+    /// A context whose ids and events are not this one's: for what must leave no trace.
+    pub(crate) fn apart<T>(&self, f: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        let (mut ids, mut events) = (self.ids.clone(), Vec::new());
+        let request_token = self.request_token.clone();
+        f(&mut Context { now: self.now, request_token, ids: &mut ids, events: &mut events })
     }
 
     pub(crate) fn unix(&self) -> i64 {
@@ -210,6 +224,7 @@ pub(crate) trait AnyTwin: Send {
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply);
     fn state(&self) -> Value;
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String>;
+    fn error_event(&self, context: &Context<'_>, refusal: &Refusal) -> Bytes;
     fn endpoints(&self) -> &[Endpoint];
     fn sign(&self, secret: &str, payload: &[u8], at: Timestamp) -> Vec<(&'static str, String)>;
     fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event>;
@@ -267,6 +282,10 @@ impl<T: Twin> AnyTwin for Hosted<T> {
 
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String> {
         self.twin.act(context, action, argument)
+    }
+
+    fn error_event(&self, context: &Context<'_>, refusal: &Refusal) -> Bytes {
+        self.twin.error_event(context, refusal)
     }
 
     fn endpoints(&self) -> &[Endpoint] {

@@ -67,6 +67,9 @@ fn book(shared: &Shared, twin: &Arc<str>, delivery: Delivery, outcome: Result<u1
 }
 
 async fn post(shared: &Shared, twin: &Arc<str>, delivery: &Delivery) -> Result<u16, String> {
+    if delivery.lost {
+        return Err("dropped on purpose".to_owned());
+    }
     let (url, headers) = prepared(shared, twin, delivery)?;
     let mut request = CLIENT.post(url).header("content-type", "application/json; charset=utf-8");
     for (name, value) in headers {

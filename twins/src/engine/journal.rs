@@ -25,6 +25,9 @@ pub struct Call {
     /// None: nothing was answered (a fault).
     pub response: Option<CallResponse>,
     pub fault: Option<FaultKind>,
+    /// The number of the fault rule that hit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<u32>,
     pub virtual_at: Timestamp,
     pub space: String,
 }
@@ -71,6 +74,7 @@ pub(crate) struct Entry {
     pub(crate) request: Request,
     pub(crate) reply: Option<Reply>,
     pub(crate) fault: Option<FaultKind>,
+    pub(crate) rule: Option<u32>,
     pub(crate) virtual_at: Timestamp,
     pub(crate) seq: u64,
 }
@@ -116,6 +120,7 @@ impl Entry {
             request: CallRequest::of(&self.request),
             response: self.reply.as_ref().map(CallResponse::of),
             fault: self.fault,
+            rule: self.rule,
             virtual_at: self.virtual_at,
             space: space.to_owned(),
         }
@@ -231,7 +236,7 @@ mod tests {
             params: Vec::new(),
         };
         let virtual_at = Timestamp::UNIX_EPOCH;
-        Entry { twin: "t".into(), operation: None, request, reply: None, fault: None, virtual_at, seq: 0 }
+        Entry { twin: "t".into(), operation: None, request, reply: None, fault: None, rule: None, virtual_at, seq: 0 }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Start at [`Engine::space`], then `core` (one exchange, from the decoded request to the planned answer).
 
+pub(crate) mod cell;
 pub(crate) mod clock;
 pub(crate) mod core;
 pub(crate) mod courier;
@@ -12,6 +13,7 @@ pub(crate) mod outbox;
 pub(crate) mod routes;
 pub(crate) mod seed;
 pub(crate) mod space;
+pub(crate) mod stale;
 pub(crate) mod table;
 
 use jiff::Timestamp;

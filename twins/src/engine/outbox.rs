@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -55,8 +56,8 @@ pub(crate) struct Outbox {
     pub(crate) base: Option<Url>,
     pending: Vec<Delivery>,
     /// Events by age, for redelivery.
-    events: VecDeque<Event>,
-    log: VecDeque<Logged>,
+    events: VecDeque<Arc<Event>>,
+    log: VecDeque<Arc<Logged>>,
     next_number: u64,
     held: bool,
     newest_first: bool,
@@ -69,11 +70,28 @@ pub(crate) struct Delivery {
     number: u64,
     pub(crate) to: String,
     pub(crate) secret: String,
-    pub(crate) event: Event,
+    pub(crate) event: Arc<Event>,
     pub(crate) proof: Proof,
     pub(crate) signed_at: Timestamp,
+    /// This attempt does not arrive.
+    pub(crate) lost: bool,
+    /// Comes again where it is refused.
+    repeats: bool,
     attempt: u32,
     due: Instant,
+}
+
+/// What a fault rule does to an event that is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    Plain,
+    Late(Duration),
+    Copies(u64),
+    Overtaken,
+    WronglySigned,
+    Unsigned,
+    Stale,
+    Dropped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +99,27 @@ pub(crate) enum Proof {
     Right,
     WrongSecret,
     Missing,
+}
+
+/// How one event is posted to each endpoint.
+#[derive(Clone, Copy)]
+struct Posting {
+    proof: Proof,
+    signed_at: Timestamp,
+    delay: Duration,
+    lost: bool,
+    repeats: bool,
+}
+
+impl Default for Posting {
+    fn default() -> Self {
+        let signed_at = Timestamp::UNIX_EPOCH;
+        Self { proof: Proof::Right, signed_at, delay: Duration::ZERO, lost: false, repeats: true }
+    }
+}
+
+fn stale(now: Timestamp) -> Timestamp {
+    now.saturating_sub(STALE_BY).expect("a signed duration saturates")
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -96,18 +135,32 @@ struct Logged {
 
 impl Outbox {
     /// Queues an event for every endpoint that wants its kind.
-    pub(crate) fn announce(&mut self, endpoints: &[Endpoint], event: Event, now: Timestamp) -> usize {
-        let queued = self.enqueue(endpoints, &event, Proof::Right, now);
+    pub(crate) fn announce(&mut self, endpoints: &[Endpoint], event: Event, treatment: Treatment, now: Timestamp) {
+        let event = Arc::new(event);
+        let mut posting = Posting { signed_at: now, ..Posting::default() };
+        let mut copies = 1;
+        match treatment {
+            Treatment::Plain => {}
+            Treatment::Late(delay) => posting.delay = delay,
+            Treatment::Copies(times) => copies = times,
+            Treatment::Overtaken => posting.delay = REORDER_LAG,
+            Treatment::WronglySigned => posting.proof = Proof::WrongSecret,
+            Treatment::Unsigned => posting.proof = Proof::Missing,
+            Treatment::Stale => posting.signed_at = stale(now),
+            Treatment::Dropped => posting.lost = true,
+        }
+        for _ in 0..copies {
+            self.enqueue(endpoints, &event, posting);
+        }
         self.events.push_back(event);
         if self.events.len() > LOG_MAX {
             self.events.pop_front();
         }
-        queued
     }
 
-    fn enqueue(&mut self, endpoints: &[Endpoint], event: &Event, proof: Proof, signed_at: Timestamp) -> usize {
+    fn enqueue(&mut self, endpoints: &[Endpoint], event: &Arc<Event>, posting: Posting) -> usize {
         let wants = |endpoint: &&Endpoint| endpoint.events.iter().any(|kind| kind == "*" || *kind == event.kind);
-        let lag = self.delay + if self.newest_first { REORDER_LAG } else { LAG };
+        let lag = posting.delay + self.delay + if self.newest_first { REORDER_LAG } else { LAG };
         let before = self.pending.len();
         for endpoint in endpoints.iter().filter(wants) {
             if self.pending.len() == PENDING_MAX {
@@ -118,9 +171,11 @@ impl Outbox {
                 number: self.next_number,
                 to: endpoint.to.clone(),
                 secret: endpoint.secret.clone(),
-                event: event.clone(),
-                proof,
-                signed_at,
+                event: Arc::clone(event),
+                proof: posting.proof,
+                signed_at: posting.signed_at,
+                lost: posting.lost,
+                repeats: posting.repeats,
                 attempt: 0,
                 due: Instant::now() + lag,
             });
@@ -159,19 +214,19 @@ impl Outbox {
     pub(crate) fn attempted(&mut self, mut delivery: Delivery, outcome: Result<u16, String>, now: Timestamp) {
         delivery.attempt += 1;
         let accepted = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
-        self.log.push_back(Logged {
+        self.log.push_back(Arc::new(Logged {
             event: delivery.event.id.clone(),
             kind: delivery.event.kind.clone(),
             to: delivery.to.clone(),
             attempt: delivery.attempt,
             signed_at: delivery.signed_at,
             outcome: outcome.map_or_else(|error| error, |status| status.to_string()),
-        });
+        }));
         if self.log.len() > LOG_MAX {
             self.log.pop_front();
         }
-        // A forged delivery is not the service's own: nobody would repeat it. A stale one is, and comes again fresh.
-        if !accepted && delivery.proof == Proof::Right && delivery.attempt < ATTEMPTS_MAX {
+        if !accepted && delivery.repeats && delivery.attempt < ATTEMPTS_MAX {
+            (delivery.proof, delivery.lost) = (Proof::Right, false);
             delivery.due = Instant::now() + BACKOFF * 2_u32.pow(delivery.attempt - 1);
             let next_second = delivery.signed_at.saturating_add(SignedDuration::from_secs(1));
             delivery.signed_at = now.max(next_second.expect("a signed duration saturates"));
@@ -225,15 +280,17 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<Value, String> {
         let known = self.events.iter().rev().find(|event| event.kind == request.kind).cloned();
-        let event = forged.or(known).ok_or_else(|| self.no_such_event(&request.kind))?;
+        let event = forged.map(Arc::new).or(known).ok_or_else(|| self.no_such_event(&request.kind))?;
         let (proof, signed_at) = match action {
             "send_unsigned_webhook" => (Proof::Missing, now),
             "send_webhook_with_wrong_signature" => (Proof::WrongSecret, now),
-            "send_stale_webhook" => (Proof::Right, now.saturating_sub(STALE_BY).expect("a signed duration saturates")),
+            "send_stale_webhook" => (Proof::Right, stale(now)),
             _ => (Proof::Right, now),
         };
         let copies = request.times.min(COPIES_MAX);
-        let queued: usize = (0..copies).map(|_| self.enqueue(endpoints, &event, proof, signed_at)).sum();
+        // A forged delivery is not the service's own: nobody would repeat it. A stale one is, and comes again fresh.
+        let posting = Posting { proof, signed_at, repeats: proof == Proof::Right, ..Posting::default() };
+        let queued: usize = (0..copies).map(|_| self.enqueue(endpoints, &event, posting)).sum();
         Ok(json!({"event": event.id, "queued": queued}))
     }
 
@@ -281,7 +338,7 @@ mod tests {
     #[test]
     fn a_webhook_that_is_never_accepted_is_given_up() {
         let mut outbox = Outbox::default();
-        outbox.announce(&endpoints(), event(), Timestamp::UNIX_EPOCH);
+        outbox.announce(&endpoints(), event(), Treatment::Plain, Timestamp::UNIX_EPOCH);
         let mut attempts = 0;
         while let Some(delivery) = outbox.take_due(later()) {
             attempts += 1;
@@ -294,12 +351,12 @@ mod tests {
     #[test]
     fn copies_and_waiting_deliveries_are_bounded() {
         let (mut outbox, endpoints) = (Outbox::default(), endpoints());
-        outbox.announce(&endpoints, event(), Timestamp::UNIX_EPOCH);
+        outbox.announce(&endpoints, event(), Treatment::Plain, Timestamp::UNIX_EPOCH);
         let many = SendRequest { kind: "paid".to_owned(), times: u64::MAX, object: None };
         let sent = outbox.send(&endpoints, "redeliver_webhook", &many, None, Timestamp::UNIX_EPOCH);
         assert_eq!(sent.map(|sent| sent["queued"].clone()), Ok(json!(COPIES_MAX)));
         for _ in 0..PENDING_MAX {
-            outbox.announce(&endpoints, event(), Timestamp::UNIX_EPOCH);
+            outbox.announce(&endpoints, event(), Treatment::Plain, Timestamp::UNIX_EPOCH);
         }
         assert_eq!((outbox.pending.len(), outbox.events.len()), (PENDING_MAX, LOG_MAX));
     }
@@ -307,7 +364,7 @@ mod tests {
     #[test]
     fn nothing_leaves_before_it_is_due() {
         let mut outbox = Outbox::default();
-        outbox.announce(&endpoints(), event(), Timestamp::UNIX_EPOCH);
+        outbox.announce(&endpoints(), event(), Treatment::Plain, Timestamp::UNIX_EPOCH);
         assert!(outbox.take_due(outbox.next_due().expect("one waits") - Duration::from_millis(1)).is_none());
         assert!(outbox.take_due(later()).is_some());
     }

@@ -20,7 +20,8 @@ use tokio_util::{
 use url::Url;
 
 use super::{
-    core::{Cell, Core, Exchange},
+    cell::{Cell, Moment},
+    core::{Core, Exchange},
     courier,
     fault::{FaultRule, FaultStatus},
     journal::Call,
@@ -169,9 +170,9 @@ impl Space {
         let refused = |why| TwinError::Action { twin: twin.to_owned(), why };
         let (name, argument) = named_action(&action).map_err(refused)?;
         let mut core = self.shared.core();
-        let now = core.clock.now();
+        let moment = core.moment();
         let cell = core.cells.get_mut(twin).ok_or_else(|| TwinError::NotServed { twin: twin.to_owned() })?;
-        let answer = cell.act(now, name, argument).map_err(refused);
+        let answer = cell.act(moment, name, argument).map_err(refused);
         drop(core);
         self.shared.outbox_changed.notify_one();
         answer
@@ -272,6 +273,13 @@ impl Shared {
         Exchange { reply: plan.reply, transport: plan.transport, ticket }
     }
 
+    /// Whether a rule refuses the connection that was just accepted.
+    pub(crate) fn refuses_connection(&self, twin: &str) -> bool {
+        let mut core = self.core();
+        let elapsed_ms = core.moment().elapsed_ms;
+        core.cells.get_mut(twin).is_some_and(|cell| cell.faults.refuse_connection(elapsed_ms))
+    }
+
     fn moving(&self) -> usize {
         let core = self.core();
         let waiting: usize = core.cells.values().map(|cell| cell.outbox.moving()).sum();
@@ -288,9 +296,10 @@ impl Drop for Ticket {
 }
 
 impl Cell {
-    fn act(&mut self, now: Timestamp, name: &str, argument: &Value) -> Result<Value, String> {
+    fn act(&mut self, moment: Moment, name: &str, argument: &Value) -> Result<Value, String> {
+        let now = moment.now;
         if self.twin.manifest().actions.contains(&name) {
-            return self.act_in_twin(now, name, argument);
+            return self.act_in_twin(moment, name, argument);
         }
         if !outbox::ACTIONS.contains(&name) {
             let known: Vec<_> = self.twin.manifest().actions.iter().chain(&outbox::ACTIONS).copied().collect();
@@ -312,13 +321,11 @@ impl Cell {
         self.outbox.send(self.twin.endpoints(), name, &request, forged, now)
     }
 
-    fn act_in_twin(&mut self, now: Timestamp, name: &str, argument: &Value) -> Result<Value, String> {
+    fn act_in_twin(&mut self, moment: Moment, name: &str, argument: &Value) -> Result<Value, String> {
         let mut events = Vec::new();
-        let mut context = Context::new(now, &mut self.ids, &mut events);
+        let mut context = Context::new(moment.now, &mut self.ids, &mut events);
         let answer = self.twin.act(&mut context, name, argument)?;
-        for event in events {
-            self.outbox.announce(self.twin.endpoints(), event, now);
-        }
+        self.announce(events, moment);
         Ok(answer)
     }
 }

@@ -1,19 +1,28 @@
 //! One listener of one twin: accepts, decodes, asks the space what to answer, and sends it as planned — whole, late,
 //! broken or never.
 
-use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use axum::body::{Body as Outgoing, Bytes, to_bytes};
+use axum::body::{Body as Outgoing, to_bytes};
 use futures::{StreamExt, stream};
-use hyper::{Response, body::Incoming, header, server::conn::http1, service::service_fn};
+use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::Notify,
     time::{sleep, timeout},
 };
 
-use super::{Body, Reply, Request};
+use super::{
+    Body, Reply, Request,
+    broken::{self, End},
+};
 use crate::engine::{
     core::{Exchange, Transport},
     space::Shared,
@@ -38,6 +47,10 @@ pub(crate) async fn listen(listener: TcpListener, face: Face) {
         tokio::select! {
             () = closing.cancelled() => return,
             accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if face.shared.refuses_connection(&face.twin) => {
+                    // With no linger, closing sends RST instead of FIN.
+                    stream.set_zero_linger().ok();
+                }
                 Ok((stream, _)) => {
                     face.shared.tasks.spawn(connection(stream, face.clone()));
                 }
@@ -54,10 +67,10 @@ async fn connection(stream: TcpStream, face: Face) {
     // Without it each streamed answer waits 44 ms for a delayed acknowledgement.
     stream.set_nodelay(true).ok();
     let closing = face.shared.closing.clone();
-    let reset = Arc::new(Notify::new());
+    let ending = Arc::new(Ending::default());
     let service = {
-        let reset = Arc::clone(&reset);
-        service_fn(move |request| Box::pin(respond(face.clone(), Arc::clone(&reset), request)) as Responding)
+        let ending = Arc::clone(&ending);
+        service_fn(move |request| Box::pin(respond(face.clone(), Arc::clone(&ending), request)) as Responding)
     };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -67,9 +80,43 @@ async fn connection(stream: TcpStream, face: Face) {
         // An error is the client's going away, or a body that was cut on purpose.
         _ = &mut connection => {}
         () = closing.cancelled() => {}
-        () = reset.notified() => {
-            // With no linger, closing sends RST instead of FIN.
-            connection.into_parts().io.into_inner().set_zero_linger().ok();
+        () = ending.asked.notified() => {
+            let ending = end(connection.into_parts().io.into_inner(), ending.take());
+            tokio::select! { () = closing.cancelled() => {}, () = ending => {} }
+        }
+    }
+}
+
+/// How the connection shall end, once an answer asks for it.
+#[derive(Default)]
+struct Ending {
+    how: Mutex<Option<End>>,
+    asked: Notify,
+}
+
+impl Ending {
+    /// Never comes back: the connection is dropped.
+    async fn ask(&self, end: End) -> Result<Response<Outgoing>, Infallible> {
+        *self.how.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+        self.asked.notify_one();
+        std::future::pending().await
+    }
+
+    fn take(&self) -> Option<End> {
+        self.how.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+async fn end(mut stream: TcpStream, how: Option<End>) {
+    match how {
+        // With no linger, closing sends RST instead of FIN.
+        None | Some(End::Reset) => {
+            stream.set_zero_linger().ok();
+        }
+        Some(End::Bytes(bytes)) => {
+            // A client that is gone already needs no end.
+            stream.write_all(&bytes).await.ok();
+            stream.shutdown().await.ok();
         }
     }
 }
@@ -78,39 +125,34 @@ type Responding = Pin<Box<dyn Future<Output = Result<Response<Outgoing>, Infalli
 
 async fn respond(
     face: Face,
-    reset: Arc<Notify>,
+    ending: Arc<Ending>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Outgoing>, Infallible> {
     let (parts, body) = request.into_parts();
     let Ok(body) = timeout(BODY_WITHIN, to_bytes(Outgoing::new(body), face.body_bytes_max)).await else {
-        return never(Some(&reset)).await;
+        return ending.ask(End::Reset).await;
     };
     let exchange = face.shared.exchange(&face.twin, Request::new(&parts, body.ok()));
     let Exchange { reply, transport, ticket } = exchange;
     let response = match (transport, reply) {
-        (Transport::Reset, _) => return never(Some(&reset)).await,
-        (Transport::Hang, _) | (_, None) => return never(None).await,
+        (Transport::Reset, _) => return ending.ask(End::Reset).await,
+        (Transport::Close, _) => return ending.ask(End::CLOSE).await,
+        (Transport::Garbage, _) => return ending.ask(End::garbage()).await,
+        // Stays until the client gives up or the space closes.
+        (Transport::Hang, _) | (_, None) => return std::future::pending().await,
+        (Transport::Duplicate, Some(reply)) => return ending.ask(End::duplicate(&reply)).await,
+        (Transport::MalformedChunk, Some(reply)) => return ending.ask(End::malformed_chunk(&reply)).await,
         (Transport::Whole, Some(reply)) => whole(reply),
-        (Transport::After(delay), Some(reply)) => {
-            sleep(delay).await;
-            whole(reply)
-        }
-        (Transport::Garbled, Some(reply)) => garbled(reply),
-        (Transport::Cut, Some(reply)) => cut(&reply),
+        (Transport::Late { delay, at_event }, Some(reply)) => broken::late(reply, delay, at_event).await,
+        (Transport::Dribble { bytes, interval }, Some(reply)) => broken::dribble(&reply, bytes, interval),
+        (Transport::Garbled, Some(reply)) => broken::garbled(reply),
+        (Transport::Cut(cut), Some(reply)) => broken::cut(&reply, cut),
     };
     drop(ticket); // from here on the idempotency key is free for a replay
     Ok(response)
 }
 
-/// Stays until the client gives up or the space closes; with `reset`, the connection is torn down at once.
-async fn never(reset: Option<&Notify>) -> Result<Response<Outgoing>, Infallible> {
-    if let Some(reset) = reset {
-        reset.notify_one();
-    }
-    std::future::pending().await
-}
-
-fn whole(reply: Reply) -> Response<Outgoing> {
+pub(super) fn whole(reply: Reply) -> Response<Outgoing> {
     let body = match &reply.body {
         Body::Empty => Outgoing::empty(),
         Body::Json(bytes) | Body::Bytes(bytes) => Outgoing::from(bytes.clone()),
@@ -119,35 +161,7 @@ fn whole(reply: Reply) -> Response<Outgoing> {
     with_head(&reply, body)
 }
 
-/// Half of the JSON under a correct length: it arrives well and does not parse.
-fn garbled(mut reply: Reply) -> Response<Outgoing> {
-    let bytes = reply.body.bytes();
-    reply.body = Body::Json(bytes.slice(..bytes.len() / 2));
-    whole(reply)
-}
-
-/// Announces the whole body and closes the connection after half of it.
-fn cut(reply: &Reply) -> Response<Outgoing> {
-    let sent: Vec<Bytes> = match &reply.body {
-        Body::Events(frames) => frames[..frames.len() / 2].to_vec(),
-        body @ (Body::Empty | Body::Json(_) | Body::Bytes(_)) => {
-            let bytes = body.bytes();
-            vec![bytes.slice(..bytes.len() / 2)]
-        }
-    };
-    let broken = stream::once(async {
-        // The first half must leave before the error closes the connection, or nothing would arrive at all.
-        tokio::task::yield_now().await;
-        Err::<Bytes, _>(std::io::Error::other("cut on purpose"))
-    });
-    let mut response = with_head(reply, Outgoing::from_stream(stream::iter(sent).map(Ok).chain(broken)));
-    if !matches!(reply.body, Body::Events(_)) {
-        response.headers_mut().insert(header::CONTENT_LENGTH, reply.body.bytes().len().into());
-    }
-    response
-}
-
-fn with_head(reply: &Reply, body: Outgoing) -> Response<Outgoing> {
+pub(super) fn with_head(reply: &Reply, body: Outgoing) -> Response<Outgoing> {
     let mut response = Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(&**name, value);

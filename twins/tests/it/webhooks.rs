@@ -16,16 +16,16 @@ const SECRET: &str = "whsec_shop";
 
 /// A delivery as it arrived.
 #[derive(Clone, Debug)]
-struct Got {
-    signature: Option<String>,
+pub(crate) struct Got {
+    pub(crate) signature: Option<String>,
     body: Vec<u8>,
 }
 
 /// A receiver that answers with the given statuses, then with 200.
 #[derive(Clone, Default)]
-struct Receiver {
+pub(crate) struct Receiver {
     got: Arc<Mutex<Vec<Got>>>,
-    answers: Arc<Mutex<VecDeque<u16>>>,
+    pub(crate) answers: Arc<Mutex<VecDeque<u16>>>,
 }
 
 impl Receiver {
@@ -37,11 +37,11 @@ impl Receiver {
         base
     }
 
-    fn got(&self) -> Vec<Got> {
+    pub(crate) fn got(&self) -> Vec<Got> {
         self.got.lock().unwrap().clone()
     }
 
-    fn kinds(&self) -> Vec<String> {
+    pub(crate) fn kinds(&self) -> Vec<String> {
         self.got().iter().map(|got| got.event()["type"].as_str().unwrap().to_owned()).collect()
     }
 }
@@ -54,16 +54,16 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
 }
 
 impl Got {
-    fn event(&self) -> Value {
+    pub(crate) fn event(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    fn signed_at(&self) -> i64 {
+    pub(crate) fn signed_at(&self) -> i64 {
         let signature = self.signature.as_ref().unwrap();
         signature.strip_prefix("t=").unwrap().split(',').next().unwrap().parse().unwrap()
     }
 
-    fn genuine(&self) -> bool {
+    pub(crate) fn genuine(&self) -> bool {
         let Some(signature) = &self.signature else { return false };
         let given = signature.split_once(",v1=").unwrap().1;
         let mut message = format!("{}.", self.signed_at()).into_bytes();
@@ -80,14 +80,14 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().to_vec()
 }
 
-struct Shop {
-    space: Space,
+pub(crate) struct Shop {
+    pub(crate) space: Space,
     stripe: Stripe,
-    receiver: Receiver,
+    pub(crate) receiver: Receiver,
 }
 
 impl Shop {
-    async fn open(events: Value) -> Self {
+    pub(crate) async fn open(events: Value) -> Self {
         let space = space();
         let receiver = Receiver::default();
         let config = json!({"account": {"secret_key": STRIPE_KEY},
@@ -97,7 +97,7 @@ impl Shop {
         Self { space, stripe: Stripe { base: served.base_url, client: client() }, receiver }
     }
 
-    async fn pay(&self) -> Value {
+    pub(crate) async fn pay(&self) -> Value {
         answer(self.stripe.pay("pm_card_visa")).await.1
     }
 

@@ -1,5 +1,10 @@
 //! Each kind of fault over real HTTP, in each service's dialect, counted as written.
 
+mod counted;
+mod streams;
+mod webhooks;
+mod wire;
+
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,7 +16,7 @@ use crate::support::{Stripe, answer, client, header, post_json, serve_stripe, sp
 
 const CREATE: &str = "payment_intents.create";
 
-fn rule(value: Value) -> FaultRule {
+pub(crate) fn rule(value: Value) -> FaultRule {
     serde_json::from_value(value).unwrap()
 }
 
@@ -255,6 +260,20 @@ async fn a_wrong_rule_is_refused_when_it_is_written() {
         (json!({"operation": CREATE, "kind": "status", "status": 200}), "400 to 599"),
         (json!({"operation": CREATE, "kind": "latency", "delay_ms": 60_001}), "at most 60000"),
         (json!({"operation": CREATE, "kind": "hang", "where": {"nope": 1}}), "no JSON path"),
+        (json!({"kind": "hang", "from_ms": 5, "until_ms": 5}), "must come before"),
+        (json!({"operation": CREATE, "kind": "refuse"}), "leave `operation` out"),
+        (json!({"kind": "refuse", "where": {"$.request": 1}}), "a refused connection has none"),
+        (json!({"kind": "hang", "event": "charge.succeeded"}), "belongs to webhooks"),
+        (json!({"kind": "quota"}), "needs `limit`"),
+        (json!({"kind": "quota", "limit": 1, "first": 1}), "counts by itself"),
+        (json!({"kind": "quota", "limit": 1, "window_ms": 0}), "count from 1"),
+        (json!({"kind": "stale_read"}), "one of `lag_calls` and `lag_ms`"),
+        (json!({"kind": "stale_read", "lag_calls": 1_001}), "is 1 to 1000"),
+        (json!({"kind": "cut_body", "after_bytes": 1, "at_event": 1}), "exclude each other"),
+        (json!({"kind": "dribble", "interval_ms": 60_001}), "at most 60000"),
+        (json!({"kind": "webhook_duplicated", "times": 1}), "2 to 100"),
+        (json!({"kind": "webhook_delayed", "times": 2}), "belongs to kind `webhook_duplicated`"),
+        (json!({"kind": "error_event", "lag_ms": 2}), "belongs to kind `stale_read`"),
     ] {
         let refused = refusal(bad);
         assert!(refused.contains(why), "{refused}");
