@@ -32,7 +32,7 @@ pub use scenario::{Kind, LintCode, LintContext, Scenario, Skipped, Suite};
 pub use stats::Flake;
 pub use subject::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Sign, Signal,
-    SubjectConfig, Terminal, TerminalOutput, TreeAccess, Turn, UrlLauncher,
+    SubjectConfig, Terminal, TerminalOutput, TreeAccess, Turn, UrlLauncher, inside_sandbox,
 };
 pub use vars::{variable, variables};
 

@@ -132,6 +132,9 @@ enum Command {
         /// Of this file only
         file: Option<SchemaOf>,
     },
+    /// What a sandbox runs inside itself
+    #[command(hide = true)]
+    InsideSandbox,
     /// Print a completion script
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions { shell: clap_complete::Shell },
@@ -270,6 +273,10 @@ fn perform(command: Command) -> Result<u8, Failed> {
             let (all, name) = (schemas(), file.map(SchemaOf::name));
             let asked = name.map_or(&all, |name| &all[name]);
             say(&serde_json::to_string_pretty(asked).map_err(io::Error::from)?)?;
+            Ok(0)
+        }
+        Command::InsideSandbox => {
+            harness::inside_sandbox()?;
             Ok(0)
         }
         Command::Completions { shell } => {

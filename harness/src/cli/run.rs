@@ -382,6 +382,6 @@ fn launcher(asked: &Asked, subject: &SubjectConfig) -> Result<Box<dyn Launcher>,
     }));
     match &asked.target {
         Some(url) => Ok(Box::new(UrlLauncher::new(url.clone(), processes))),
-        None => Ok(subject.launcher(processes)?),
+        None => Ok(subject.launcher(processes, std::env::current_exe()?)?),
     }
 }

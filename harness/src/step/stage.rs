@@ -50,9 +50,20 @@ impl Origins<'_> {
 }
 
 impl<'a> Stage<'a> {
+    /// Loopback ports that a command of the scenario may reach: the twins' and the subject's.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        let subject = self.subject.base_url().and_then(loopback_port);
+        self.world.ports().into_iter().chain(subject).collect()
+    }
+
     pub(crate) fn origins(&self) -> Origins<'a> {
         Origins { subject: self.subject.base_url().map(Url::origin), listed: self.allowed_origins }
     }
+}
+
+/// The port of a URL of this machine.
+fn loopback_port(url: &Url) -> Option<u16> {
+    (url.host_str() == Some("127.0.0.1")).then(|| url.port()).flatten()
 }
 
 /// The folders of one trial.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{
     Isolation, LaunchError, Launcher, ProcessLauncher,
     container::{ContainerLauncher, SOCKET_DEFAULT},
+    sandbox::SandboxLauncher,
 };
 use crate::{
     arrange::check_config,
@@ -171,13 +172,15 @@ impl SubjectConfig {
         self.reset.is_some() && self.start.as_ref().is_some_and(|start| start.argv.is_empty())
     }
 
-    /// What starts it, as its `launcher:` says. `processes` are for what needs no isolation.
+    /// What starts it, as its `launcher:` says. `processes` are for what needs no isolation; `harness` is the binary of
+    /// that name, which a sandbox runs inside itself ([`super::inside_sandbox`]).
     ///
     /// # Errors
     /// Where this machine lacks what that needs.
-    pub fn launcher(&self, processes: ProcessLauncher) -> Result<Box<dyn Launcher>, LaunchError> {
+    pub fn launcher(&self, processes: ProcessLauncher, harness: PathBuf) -> Result<Box<dyn Launcher>, LaunchError> {
         match &self.isolation {
             Isolation::Process => Ok(Box::new(processes)),
+            Isolation::Sandbox(options) => Ok(Box::new(SandboxLauncher::new(options, processes.into_env(), harness)?)),
             Isolation::Container(options) => {
                 let env = processes.into_env();
                 let socket = env.get("DOCKER_HOST").map_or(SOCKET_DEFAULT, String::as_str).to_owned();
@@ -239,8 +242,8 @@ struct File {
     /// Between the trials of a subject that goes on running (`reuse`, or `--target URL`).
     #[serde(default)]
     reset: Option<Placed<ResetFile>>,
-    /// What keeps it apart from this machine: `process` (nothing but a process group) or `{container: {image: …}}`.
-    /// Default `process`.
+    /// What keeps it apart from this machine: `process` (nothing but a process group), `sandbox` (namespaces), or
+    /// `{container: {image: …}}`. Default `process`.
     #[serde(default)]
     launcher: Isolation,
     /// Twin name → its configuration.
@@ -420,7 +423,7 @@ pub(crate) fn schema() -> schemars::Schema {
 mod tests {
     use located::Source;
 
-    use super::{ReadySign, SubjectConfig};
+    use super::{Isolation, ReadySign, SubjectConfig};
 
     fn read(yaml: &str) -> Result<SubjectConfig, String> {
         SubjectConfig::read(Source::new("harness.yaml", yaml)).map_err(|error| error.to_string())
@@ -469,6 +472,28 @@ mod tests {
          4 | ready: { log: "[", within: 10m }
            |                            ^^^
         "#);
+    }
+
+    #[test]
+    fn a_launcher_is_a_name_or_a_name_with_options() {
+        let launcher = |yaml: &str| read(&format!("subject: a\nlauncher: {yaml}\n")).map(|config| config.isolation);
+        assert!(matches!(launcher("process"), Ok(Isolation::Process)));
+        assert!(matches!(launcher("sandbox"), Ok(Isolation::Sandbox(options)) if options.read.is_empty()));
+        assert!(
+            matches!(launcher("{ sandbox: { read: [/opt] } }"), Ok(Isolation::Sandbox(options)) if options.read.len() == 1)
+        );
+        assert!(matches!(launcher("{ container: { image: a } }"), Ok(Isolation::Container(_))));
+        for (yaml, words) in [
+            ("container", "a container needs an image"),
+            ("jail", "unknown variant `jail`"),
+            ("{ jail: {} }", "unknown variant `jail`"),
+            ("{ sandbox: { read: [opt] } }", "`opt` is no absolute path; begin with /"),
+            ("{ sandbox: { write: [/opt] } }", "unknown field `write`"),
+            ("{ sandbox: {}, container: { image: a } }", "a subject has one launcher"),
+        ] {
+            let error = launcher(yaml).unwrap_err();
+            assert!(error.contains(words) && error.contains("harness.yaml:2:"), "{error}");
+        }
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub struct ExecRequest {
     /// Relative to `root`, never outside of it.
     pub cwd: PathBuf,
     pub data_dir: PathBuf,
+    /// Loopback ports that the command may reach: the twins and, in a trial, the subject.
     pub egress: Vec<u16>,
     pub stdin: Vec<u8>,
     pub timeout: Duration,
@@ -142,6 +143,9 @@ pub enum LaunchError {
     /// The machine's fault: the trial is invalid.
     #[error("cannot start `{program}`: {reason}; install it, or name another program in harness.yaml")]
     Machine { program: String, reason: String },
+    /// This machine, or this user, cannot make one: the trial is invalid.
+    #[error("no sandbox can be made: {reason}\nhint: {instead}")]
+    Sandbox { reason: String, instead: &'static str },
     #[error("{what} is impossible with this kind of subject; {instead}")]
     Unsupported { what: &'static str, instead: &'static str },
 }
@@ -150,7 +154,7 @@ impl LaunchError {
     pub(crate) fn is_infra(&self) -> bool {
         match self {
             Self::Subject { .. } => false,
-            Self::Machine { .. } | Self::Unsupported { .. } => true,
+            Self::Machine { .. } | Self::Sandbox { .. } | Self::Unsupported { .. } => true,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The thing under test: how it is described (`harness.yaml`), started, watched, stopped and cleaned up.
 //!
-//! [`Launcher`] is the seam: a plain process here, something that already runs at a URL, or whatever an embedding
-//! program brings. Never knows scenarios or twins. Start at [`SubjectConfig`], then [`Launcher`].
+//! [`Launcher`] is the seam: a plain process here, one in a sandbox or a container, something that already runs at a URL,
+//! or whatever an embedding program brings. Never knows scenarios or twins. Start at [`SubjectConfig`], then [`Launcher`].
 
 mod config;
 mod container;
@@ -13,6 +13,8 @@ mod ports;
 mod process;
 mod pty;
 mod ready;
+mod relay;
+mod sandbox;
 mod terminal;
 mod url;
 
@@ -21,6 +23,7 @@ pub use launcher::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, TreeAccess,
 };
 pub use process::ProcessLauncher;
+pub use sandbox::inside_sandbox;
 pub use terminal::{Sign, Terminal, TerminalOutput, Turn};
 pub use url::UrlLauncher;
 

@@ -13,7 +13,7 @@ use reqwest::Url;
 use rustix::process::{Pid, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     task::JoinHandle,
     time::timeout,
 };
@@ -24,7 +24,7 @@ use super::{
 };
 
 const PASSED: [&str; 3] = ["PATH", "HOME", "LANG"]; // TMPDIR is passed too, but is the trial's own
-const TERM_GRACE: Duration = Duration::from_secs(5); // then the process group is killed
+pub(super) const TERM_GRACE: Duration = Duration::from_secs(5); // then the process group is killed
 pub(super) const DRAIN: Duration = Duration::from_millis(500); // for the last output of a dead process
 
 /// Starts processes with an environment that holds only what was asked for, and PATH, HOME, LANG and TMPDIR.
@@ -92,7 +92,7 @@ fn tmp_dir(request: &ExecRequest) -> &Path {
 }
 
 /// A program with a slash is the subject's own and stands in its tree; a bare name is the machine's.
-fn program_path(program: &str, cwd: &Path) -> PathBuf {
+pub(super) fn program_path(program: &str, cwd: &Path) -> PathBuf {
     if program.contains('/') { cwd.join(program) } else { PathBuf::from(program) }
 }
 
@@ -146,7 +146,7 @@ impl Launcher for ProcessLauncher {
         }
         let started = Instant::now();
         let mut group = spawn(command, &request.argv)?;
-        let input = group.feed(request.stdin);
+        let input = feed(group.child.stdin.take(), request.stdin);
         let streams = [group.child.stdout.take().map(reader), group.child.stderr.take().map(reader)];
         let [stdout, stderr] = streams.map(|stream| collect(stream, request.output_bytes_max));
         let exit = match timeout(request.timeout, group.child.wait()).await {
@@ -163,23 +163,33 @@ impl Launcher for ProcessLauncher {
 
     async fn exec_on_terminal(&self, request: ExecRequest, terminal: Terminal) -> Result<TerminalOutput, LaunchError> {
         let command = self.terminal_command(&request).ok_or_else(empty)?;
-        let session = pty::open(command, &terminal, &request.argv)?;
-        let group = session.id();
-        let mut left = session.run(&request, &terminal).await;
-        left.output.leaks = leaks::sweep_since(tmp_dir(&request), group);
+        let (group, reader, writer) = pty::open(command, &terminal, &request.argv)?;
+        let id = group.id;
+        let mut left = pty::Session::new(group, reader, writer).run(&request, &terminal).await;
+        left.output.leaks = leaks::sweep_since(tmp_dir(&request), id);
         Ok(left)
     }
 }
 
-type Stream = Box<dyn AsyncRead + Unpin + Send>;
-type Collected = (Vec<u8>, bool);
+pub(super) type Stream = Box<dyn AsyncRead + Unpin + Send>;
+pub(super) type Collected = (Vec<u8>, bool);
 
-fn reader(stream: impl AsyncRead + Unpin + Send + 'static) -> Stream {
+pub(super) fn reader(stream: impl AsyncRead + Unpin + Send + 'static) -> Stream {
     Box::new(stream)
 }
 
+/// Writes to a command's input and closes it.
+pub(super) fn feed(stdin: Option<ChildStdin>, bytes: Vec<u8>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Some(mut stdin) = stdin {
+            // A command that does not read its input closes the pipe; that is its right.
+            stdin.write_all(&bytes).await.ok();
+        }
+    })
+}
+
 /// Reads to the end and keeps the first `bytes_max`.
-fn collect(stream: Option<Stream>, bytes_max: usize) -> JoinHandle<Collected> {
+pub(super) fn collect(stream: Option<Stream>, bytes_max: usize) -> JoinHandle<Collected> {
     tokio::spawn(async move {
         let (mut kept, mut is_cut) = (Vec::new(), false);
         let Some(mut stream) = stream else { return (kept, is_cut) };
@@ -193,7 +203,7 @@ fn collect(stream: Option<Stream>, bytes_max: usize) -> JoinHandle<Collected> {
     })
 }
 
-async fn drained(task: JoinHandle<Collected>) -> Collected {
+pub(super) async fn drained(task: JoinHandle<Collected>) -> Collected {
     match timeout(DRAIN, task).await {
         Ok(Ok(collected)) => collected,
         // An escaped child still holds the pipe: what was read is lost with the task, and said to be cut.
@@ -222,15 +232,16 @@ impl Group {
         // The group may be gone already.
         kill_process_group(self.id, rustix::process::Signal::KILL).ok();
     }
+}
 
-    fn feed(&mut self, bytes: Vec<u8>) -> JoinHandle<()> {
-        let stdin = self.child.stdin.take();
-        tokio::spawn(async move {
-            if let Some(mut stdin) = stdin {
-                // A command that does not read its input closes the pipe; that is its right.
-                stdin.write_all(&bytes).await.ok();
-            }
-        })
+#[async_trait]
+impl pty::Behind for Group {
+    async fn ended(&mut self) -> Exit {
+        self.child.wait().await.map_or(Exit::Signal(0), exit_of)
+    }
+
+    async fn kill(&mut self) {
+        Self::kill(self);
     }
 }
 

@@ -1,30 +1,30 @@
-//! Runs one command on a pseudo-terminal: shows what it prints on a [`Display`], types the dialogue's turns.
+//! Talks with one command on a pseudo-terminal: shows what it prints on a [`Display`], types the dialogue's turns.
 //!
 //! One loop reads, writes and waits, so that a command that floods, or never reads, holds nothing up.
 
 use std::{io, time::Duration};
 
+use async_trait::async_trait;
 use pty_process::{OwnedReadPty, OwnedWritePty, Size};
-use rustix::process::Pid;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     time::{Instant, sleep_until, timeout},
 };
 
 use super::{
     ExecOutput, ExecRequest, Exit, LaunchError, Leaks, Terminal, TerminalOutput,
-    process::{DRAIN, Group, exit_of, refused},
+    process::{DRAIN, Group, refused},
     terminal::Display,
 };
 
-const TERM: &str = "xterm-256color"; // what most people's terminals call themselves
+pub(super) const TERM: &str = "xterm-256color"; // what most people's terminals call themselves
 
 /// Starts `command` as the leader of a session of its own, whose terminal this is.
 pub(super) fn open(
     command: pty_process::Command,
     terminal: &Terminal,
     argv: &[String],
-) -> Result<Session, LaunchError> {
+) -> Result<(Group, OwnedReadPty, OwnedWritePty), LaunchError> {
     let program = argv.first().cloned().unwrap_or_default();
     let here =
         |error: pty_process::Error| LaunchError::Machine { program: "a terminal".into(), reason: error.to_string() };
@@ -35,7 +35,7 @@ pub(super) fn open(
         other => refused(program, &io::Error::other(other)),
     })?;
     let (reader, writer) = pty.into_split();
-    Ok(Session { group: Group::of(child), reader, writer })
+    Ok((Group::of(child), reader, writer))
 }
 
 /// TERM, unless the scenario says otherwise.
@@ -43,11 +43,21 @@ pub(super) fn dress(command: pty_process::Command) -> pty_process::Command {
     command.env("TERM", TERM)
 }
 
+/// The command behind a terminal.
+#[async_trait]
+pub(super) trait Behind: Send {
+    /// Returns when it has ended. Cancel safe.
+    async fn ended(&mut self) -> Exit;
+
+    /// Kills it, and whatever it left behind.
+    async fn kill(&mut self);
+}
+
 /// A command that runs on a terminal.
-pub(super) struct Session {
-    group: Group,
-    reader: OwnedReadPty,
-    writer: OwnedWritePty,
+pub(super) struct Session<C, R, W> {
+    command: C,
+    reader: R,
+    writer: W,
 }
 
 /// How far the dialogue is.
@@ -68,9 +78,9 @@ enum End {
     Unanswered,
 }
 
-impl Session {
-    pub(super) fn id(&self) -> Pid {
-        self.group.id
+impl<C: Behind, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<C, R, W> {
+    pub(super) fn new(command: C, reader: R, writer: W) -> Self {
+        Self { command, reader, writer }
     }
 
     /// Holds the dialogue and waits for the command's end.
@@ -80,7 +90,7 @@ impl Session {
         let mut progress = Progress { terminal, turn: 0, turn_since: started, seen: 0, typed: request.stdin.clone() };
         let end = self.converse(&mut display, &mut progress, started + request.timeout).await;
         // Whatever it left in its group holds the terminal open, and has no business after its end.
-        self.group.kill();
+        self.command.kill().await;
         timeout(DRAIN, self.drain(&mut display)).await.ok();
         let screen = display.screen();
         if let End::Exited(_) = end {
@@ -117,7 +127,7 @@ impl Session {
                     Ok(bytes) => drop(progress.typed.drain(..bytes)),
                     Err(_) => progress.typed.clear(),
                 },
-                status = self.group.child.wait() => return End::Exited(status.map_or(Exit::Signal(0), exit_of)),
+                exit = self.command.ended() => return End::Exited(exit),
                 () = sleep_until(turn_deadline) => {
                     return if turn_deadline < deadline { End::Unanswered } else { End::TimedOut };
                 }

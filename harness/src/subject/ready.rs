@@ -93,7 +93,7 @@ async fn command(argv: &[String], request: &LaunchRequest, launcher: &dyn Launch
         access: TreeAccess::ReadOnly,
         cwd: PathBuf::new(),
         data_dir: request.data_dir.clone(),
-        egress: request.egress.clone(),
+        egress: request.egress.iter().copied().chain([request.port]).collect(),
         stdin: Vec::new(),
         timeout: COMMAND_TIMEOUT,
         output_bytes_max: COMMAND_OUTPUT_BYTES_MAX,

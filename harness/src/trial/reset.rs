@@ -46,7 +46,7 @@ async fn command(argv: Vec<String>, stage: &Stage<'_>) -> Result<(), String> {
         access: TreeAccess::ReadOnly,
         cwd: PathBuf::new(),
         data_dir: stage.room.data_dir.clone(),
-        egress: stage.world.ports(),
+        egress: stage.ports(),
         stdin: Vec::new(),
         timeout: WITHIN,
         output_bytes_max: OUTPUT_BYTES_MAX,

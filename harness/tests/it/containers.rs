@@ -92,7 +92,7 @@ fn subject(host: &str, config: &str) -> (tempfile::TempDir, SubjectConfig, Box<d
     let yaml = config.replace("TREE_PATH", dir.path().to_str().unwrap());
     let config = SubjectConfig::read(Source::new("harness.yaml", yaml)).unwrap_or_else(|error| panic!("{error}"));
     let processes = harness::ProcessLauncher::new([("DOCKER_HOST".to_owned(), host.to_owned())]);
-    let launcher = config.launcher(processes).unwrap();
+    let launcher = config.launcher(processes, env!("CARGO_BIN_EXE_harness").into()).unwrap();
     (dir, config, launcher)
 }
 
@@ -162,7 +162,7 @@ async fn a_missing_image_and_a_missing_engine_are_the_machines_fault() {
     assert!(message.contains("the image `harness-tests:absent` is not on this machine"), "{message}");
     let config = SubjectConfig::read(Source::new("harness.yaml", config)).unwrap();
     let nowhere = harness::ProcessLauncher::new([("DOCKER_HOST".to_owned(), "unix:///nowhere".to_owned())]);
-    let refused = config.launcher(nowhere).err().unwrap().to_string();
+    let refused = config.launcher(nowhere, env!("CARGO_BIN_EXE_harness").into()).err().unwrap().to_string();
     assert!(refused.contains("the Docker engine does not answer"), "{refused}");
 }
 

@@ -25,6 +25,7 @@ mod processes;
 mod published;
 mod reports;
 mod runs;
+mod sandboxes;
 mod selection;
 mod sql;
 mod stored_runs;

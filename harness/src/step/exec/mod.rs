@@ -143,7 +143,7 @@ impl Step for Exec {
             access: TreeAccess::ReadOnly,
             cwd: self.cwd.clone(),
             data_dir: stage.room.data_dir.clone(),
-            egress: stage.world.ports(),
+            egress: stage.ports(),
             stdin: stdin.into_bytes(),
             timeout: self.timeout,
             output_bytes_max: OUTPUT_BYTES_MAX,

@@ -15,11 +15,9 @@ use bollard::{
     models::NetworkCreateRequest,
     query_parameters::{InspectContainerOptions, InspectNetworkOptions},
 };
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    task::{AbortHandle, JoinSet},
-};
+use tokio::{net::TcpListener, task::AbortHandle};
+
+use crate::subject::relay::{Door, Target, relay};
 
 const NAME: &str = "harness-subjects";
 const CONFLICT: u16 = 409; // it exists already
@@ -100,7 +98,8 @@ impl Network {
         let listener = std::net::TcpListener::bind((self.gateway, port))?;
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
-        let relaying = tokio::spawn(relay(listener, SocketAddr::from((Ipv4Addr::LOCALHOST, port))));
+        let target = Target::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let relaying = tokio::spawn(relay(Door::Tcp(listener), target));
         let door = Arc::new(Relay(relaying.abort_handle()));
         doors.insert(port, Arc::downgrade(&door));
         Ok(door)
@@ -117,18 +116,4 @@ impl Network {
 
 fn unusable(what: &str) -> DockerError {
     DockerError::IOError { err: io::Error::other(what.to_owned()) }
-}
-
-async fn relay(listener: TcpListener, target: SocketAddr) {
-    let mut connections = JoinSet::new();
-    while let Ok((mut inside, _)) = listener.accept().await {
-        while connections.try_join_next().is_some() {}
-        connections.spawn(async move {
-            if let Ok(mut twin) = TcpStream::connect(target).await {
-                // Small writes must not wait for each other.
-                inside.set_nodelay(true).and_then(|()| twin.set_nodelay(true)).ok();
-                copy_bidirectional(&mut inside, &mut twin).await.ok();
-            }
-        });
-    }
 }
