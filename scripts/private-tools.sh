@@ -111,7 +111,7 @@ run_patchelf() {
 }
 
 link_programs() {
-    for name in python3 shellcheck; do
+    for name in python3 shellcheck bwrap; do
         [ ! -x "$tools/usr/bin/$name" ] || ln -sf "../usr/bin/$name" "$tools/bin/$name"
     done
     [ ! -x "$tools/usr/bin/git" ] || write_program git "export GIT_EXEC_PATH='$tools/usr/lib/git-core'

@@ -43,7 +43,13 @@ setup_needs() {
     echo compiler certificates git python
     # An address of a server makes a local one unnecessary; the tests start their own all the same.
     [ "$setup_purpose" = run ] && [ -n "${DATABASE_URL-}" ] || echo postgres
-    [ "$setup_purpose" = run ] || echo chromium pip shellcheck
+    [ "$setup_purpose" = run ] || setup_test_needs
+}
+
+setup_test_needs() {
+    echo chromium pip shellcheck bubblewrap
+    # The tests start an engine of their own, which only root can.
+    [ "$(id -u)" != 0 ] || echo docker busybox
 }
 
 setup_describe() {
@@ -56,6 +62,9 @@ setup_describe() {
         chromium) echo "Chromium              tests look at the dashboards in it" ;;
         pip) echo "pip                   tests drive the twins with the official SDKs from PyPI and npm" ;;
         shellcheck) echo "shellcheck            tests check the scripts with it" ;;
+        bubblewrap) echo "bubblewrap            tests run subjects in its sandboxes" ;;
+        docker) echo "Docker engine         tests run subjects in containers, on an engine that they start and end" ;;
+        busybox) echo "busybox               the image of those containers is made of it" ;;
     esac
 }
 
@@ -66,6 +75,12 @@ setup_debian_packages() {
         pip) echo python3-pip ;;
         python) echo python3 ;;
         postgres) echo postgresql ;;
+        docker)
+            echo docker.io
+            # Newer releases keep the client in a package of its own.
+            apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli
+            ;;
+        busybox) echo busybox-static ;;
         *) echo "$1" ;;
     esac
 }
@@ -78,6 +93,8 @@ setup_has() {
         pip) setup_pip --version ;;
         python) setup_find_python ;;
         postgres) setup_find_postgres ;;
+        bubblewrap) command -v bwrap ;;
+        docker) command -v docker && { command -v dockerd || [ -x "$setup_root/usr/sbin/dockerd" ]; } ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
@@ -283,8 +300,15 @@ setup_install() {
 setup_install_system() (
     guard=$setup_root/etc/postgresql-common/createcluster.d/factory-set-up.conf
     unfinished=$setup_tools_dir/unfinished
-    trap '$setup_rights rm -f "$guard"; $setup_rights rmdir "${guard%/*}" 2>/dev/null' EXIT
+    policy=$setup_root/usr/sbin/policy-rc.d
+    # One that the machine's owner has written stays as it is.
+    [ ! -e "$policy" ] || policy=
+    trap '$setup_rights rm -f "$guard" $policy; $setup_rights rmdir "${guard%/*}" 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
+    # Debian asks this program before it starts a service of a package; 101 is no.
+    if [ -n "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | $setup_rights tee "$policy" && $setup_rights chmod 755 "$policy" || exit 1
+    fi
     # Debian's package makes and starts a cluster on its first installation unless this file says otherwise.
     $setup_rights mkdir -p "${guard%/*}" && echo "create_main_cluster = off" | $setup_rights tee "$guard" || exit 1
     # An incomplete update is not the end: the lists at hand may do, and the installation says what it misses.

@@ -75,7 +75,7 @@ fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error
 
 /// For the published schema.
 #[derive(JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, deny_unknown_fields)]
 #[expect(dead_code, reason = "it is only described, never made")]
 enum Written {
     Name(Name),
