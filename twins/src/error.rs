@@ -24,6 +24,16 @@ pub enum TwinError {
     WebhookBase { base: String, why: url::ParseError },
     #[error("{webhooks} webhooks are still on their way; is the receiver answering?")]
     Unsettled { webhooks: usize },
+    #[error("`{name}` is no name of a space; write 1 to 64 letters, digits, `-`, `_` and `.`")]
+    SpaceName { name: String },
+    #[error("{max} named spaces are open already; drop one with DELETE /__twin/spaces/NAME")]
+    TooManySpaces { max: usize },
+    #[error("there is no space `{name}`; GET /__twin/spaces lists them")]
+    NoSuchSpace { name: String },
+    #[error("the space `{name}` is there already; drop it first, or choose another name")]
+    SpaceExists { name: String },
+    #[error("`{header}` is no name of a header; write it like x-twin-space")]
+    SpaceHeader { header: String },
     #[error("the clock cannot go back from {now} to {to}; reset the space instead")]
     ClockBackwards { now: Timestamp, to: Timestamp },
 }

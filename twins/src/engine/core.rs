@@ -14,7 +14,7 @@ use super::{
     fault::FaultKind,
     journal::{Entry, Journal},
     seed::Seed,
-    space::Ticket,
+    shared::Ticket,
 };
 use crate::{
     http::{Cut, Reply, Request},
@@ -68,6 +68,27 @@ impl Core {
 
     pub(crate) fn add(&mut self, name: &Arc<str>, twin: Box<dyn AnyTwin>) {
         self.cells.insert(Arc::clone(name), Cell::new(twin, self.seed.child(name)));
+    }
+
+    /// The first state of a named space: the same twins as they were opened, with ids of its own.
+    pub(crate) fn named(&self, name: &str) -> Self {
+        let mut core = Self::new(self.seed.child("space").child(name), self.start_at);
+        for (twin, cell) in &self.cells {
+            let mut first = cell.first(core.seed.child(twin));
+            first.outbox.base.clone_from(&cell.outbox.base);
+            core.cells.insert(Arc::clone(twin), first);
+        }
+        core
+    }
+
+    /// A copy that goes on by itself: what is on its way stays where it was.
+    pub(crate) fn forked(&self) -> Self {
+        let mut core = self.clone();
+        for cell in core.cells.values_mut() {
+            cell.outbox.forget_pending();
+            cell.memory.free_all();
+        }
+        core
     }
 
     /// Back to the first instant. Where webhooks go stays, as listeners do.

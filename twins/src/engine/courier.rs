@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 
 use super::{
     outbox::{Delivery, Proof},
-    space::Shared,
+    shared::Shared,
 };
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5); // a receiver that is slower gets the webhook again

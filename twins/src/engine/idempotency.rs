@@ -73,6 +73,11 @@ impl Memory {
         *self.in_use.entry(key.to_owned()).or_default() += 1;
     }
 
+    /// In a copy of a space no answer is on its way.
+    pub(crate) fn free_all(&mut self) {
+        self.in_use.clear();
+    }
+
     pub(crate) fn free(&mut self, key: &str) {
         if let Some(count) = self.in_use.get_mut(key) {
             *count -= 1;

@@ -28,6 +28,9 @@ pub struct Call {
     /// The number of the fault rule that hit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<u32>,
+    /// Fields of the request that the twin did not look at; none where the operation keeps no record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Vec<String>>,
     pub virtual_at: Timestamp,
     pub space: String,
 }
@@ -121,6 +124,8 @@ impl Entry {
             response: self.reply.as_ref().map(CallResponse::of),
             fault: self.fault,
             rule: self.rule,
+            // Of a request that was not performed nothing could be read.
+            unread: self.request.unread(),
             virtual_at: self.virtual_at,
             space: space.to_owned(),
         }
@@ -220,21 +225,12 @@ fn chained(previous: blake3::Hash, entry: &Entry) -> blake3::Hash {
 #[cfg(test)]
 mod tests {
     use axum::body::Bytes;
-    use serde_json::Value;
 
     use super::*;
 
     fn entry(body: usize) -> Entry {
-        let request = Request {
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            raw_query: String::new(),
-            query: Value::Null,
-            headers: Vec::new(),
-            body: Bytes::from(vec![b'x'; body]),
-            content: Content::Empty,
-            params: Vec::new(),
-        };
+        let mut request = Request::bare("GET", "/");
+        request.body = Bytes::from(vec![b'x'; body]);
         let virtual_at = Timestamp::UNIX_EPOCH;
         Entry { twin: "t".into(), operation: None, request, reply: None, fault: None, rule: None, virtual_at, seq: 0 }
     }

@@ -2,6 +2,7 @@
 //!
 //! Start at [`Engine::space`], then `core` (one exchange, from the decoded request to the planned answer).
 
+pub(crate) mod act;
 pub(crate) mod cell;
 pub(crate) mod clock;
 pub(crate) mod core;
@@ -10,8 +11,10 @@ pub(crate) mod fault;
 pub(crate) mod idempotency;
 pub(crate) mod journal;
 pub(crate) mod outbox;
+pub(crate) mod rooms;
 pub(crate) mod routes;
 pub(crate) mod seed;
+pub(crate) mod shared;
 pub(crate) mod space;
 pub(crate) mod stale;
 pub(crate) mod table;

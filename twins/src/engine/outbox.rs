@@ -183,6 +183,10 @@ impl Outbox {
         self.pending.len() - before
     }
 
+    pub(crate) fn forget_pending(&mut self) {
+        self.pending.clear();
+    }
+
     /// Deliveries that will leave without anybody doing anything.
     pub(crate) fn moving(&self) -> usize {
         if self.held { 0 } else { self.pending.iter().filter(|delivery| self.reachable(delivery)).count() }

@@ -68,11 +68,9 @@ fn names(path: &'static str) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Bytes;
-
     use super::*;
     use crate::{
-        http::{Content, Reply},
+        http::Reply,
         twin::{Answer, Context, operations},
     };
 
@@ -98,16 +96,7 @@ mod tests {
     };
 
     fn find(method: &str, path: &str, raw_query: &str) -> Option<(&'static str, Vec<(&'static str, String)>)> {
-        let request = Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            raw_query: raw_query.to_owned(),
-            query: serde_json::Value::Null,
-            headers: Vec::new(),
-            body: Bytes::new(),
-            content: Content::Empty,
-            params: Vec::new(),
-        };
+        let request = Request::bare(method, &format!("{path}?{raw_query}"));
         Routes::of(OPERATIONS).find(&request).map(|route| (route.operation, route.params))
     }
 

@@ -2,17 +2,14 @@
 
 use std::{
     net::{Ipv4Addr, TcpListener},
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
-use tokio::{sync::Notify, time::timeout};
+use serde_json::Value;
+use tokio::time::timeout;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -20,32 +17,31 @@ use tokio_util::{
 use url::Url;
 
 use super::{
-    cell::{Cell, Moment},
-    core::{Core, Exchange},
-    courier,
-    fault::{FaultRule, FaultStatus},
+    act::named_action,
+    cell::Cell,
+    core::Core,
+    fault::{FaultRule, FaultStatus, Target},
     journal::Call,
-    outbox::{self, SendRequest},
+    rooms,
     seed::Seed,
+    shared::Shared,
 };
 use crate::{
     TwinError,
-    http::{
-        Request,
-        server::{Face, listen},
-    },
+    http::server::{Face, listen},
     services,
-    twin::Context,
 };
 
 const SETTLE_WITHIN: Duration = Duration::from_secs(30); // longer than all attempts at one webhook take
 
 /// An isolated world of twins: own clock, state, faults, webhooks and journal, shared with no other space.
 ///
-/// Dropping it closes it; [`Space::close`] also waits until nothing is left.
+/// Dropping it closes it; [`Space::close`] also waits until nothing is left. A space can have named spaces behind the
+/// same ports, see [`Space::name_spaces`]; those stay until they are dropped by name.
 pub struct Space {
     shared: Arc<Shared>,
-    _close_on_drop: DropGuard,
+    /// None: a named space, which its parent closes.
+    _close_on_drop: Option<DropGuard>,
 }
 
 /// Where a twin listens.
@@ -61,38 +57,11 @@ pub struct Served {
 #[derive(Clone)]
 pub struct Snapshot(Core);
 
-pub(crate) struct Shared {
-    pub(crate) name: Arc<str>,
-    core: Mutex<Core>,
-    pub(crate) closing: CancellationToken,
-    pub(crate) tasks: TaskTracker,
-    pub(crate) outbox_changed: Notify,
-    pub(crate) delivered: Notify,
-    pub(crate) delivering: AtomicBool,
-    courier_started: AtomicBool,
-}
-
-/// Frees an idempotency key when the answer has left or the client is gone.
-pub(crate) struct Ticket {
-    shared: Arc<Shared>,
-    twin: Arc<str>,
-    key: String,
-}
-
 impl Space {
     pub(crate) fn new(name: &str, seed: Seed, start_at: Timestamp) -> Self {
         let closing = CancellationToken::new();
-        let shared = Arc::new(Shared {
-            name: name.into(),
-            core: Mutex::new(Core::new(seed, start_at)),
-            closing: closing.clone(),
-            tasks: TaskTracker::new(),
-            outbox_changed: Notify::new(),
-            delivered: Notify::new(),
-            delivering: AtomicBool::new(false),
-            courier_started: AtomicBool::new(false),
-        });
-        Self { shared, _close_on_drop: closing.drop_guard() }
+        let shared = Shared::new(name, Core::new(seed, start_at), closing.clone(), TaskTracker::new(), false);
+        Self { shared, _close_on_drop: Some(closing.drop_guard()) }
     }
 
     /// Opens the twin on a free loopback port. Call it inside a tokio runtime.
@@ -113,19 +82,18 @@ impl Space {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(taken)?;
         let port = listener.local_addr().map_err(taken)?.port();
         let body_bytes_max = opened.manifest().body_bytes_max;
-        let sends_webhooks = !opened.endpoints().is_empty();
         {
+            let rooms = self.shared.rooms.open();
             let mut core = self.shared.core();
             if core.cells.contains_key(&name) {
                 return Err(TwinError::ServedTwice { twin: twin.to_owned() });
             }
+            rooms.values().for_each(|room| room.core().add(&name, opened.boxed()));
             core.add(&name, opened);
         }
         let face = Face { shared: Arc::clone(&self.shared), twin: name, body_bytes_max };
         self.shared.tasks.spawn(listen(listener, face));
-        if sends_webhooks && !self.shared.courier_started.swap(true, Ordering::AcqRel) {
-            self.shared.tasks.spawn(courier::run(Arc::clone(&self.shared)));
-        }
+        self.shared.start_courier();
         Ok(Served { name: twin.to_owned(), base_url: format!("http://127.0.0.1:{port}"), port })
     }
 
@@ -149,6 +117,10 @@ impl Space {
 
     /// Arms a fault. A rule that names an unknown operation or does not make sense is refused here.
     pub fn fault(&self, twin: &str, rule: FaultRule) -> Result<(), TwinError> {
+        if self.shared.named && rule.kind.target() == Target::Connections {
+            let why = "a connection belongs to no named space; arm the rule on the space of the port".to_owned();
+            return Err(TwinError::FaultRule { twin: twin.to_owned(), why });
+        }
         self.with_cell(twin, |cell| cell.faults.arm(twin, &cell.twin.operations(), rule))
     }
 
@@ -229,6 +201,7 @@ impl Space {
     pub fn restore(&self, snapshot: &Snapshot) {
         let mut core = self.shared.core();
         let mut restored = snapshot.0.clone();
+        restored.cells.values_mut().for_each(|cell| cell.memory.free_all());
         for (name, cell) in std::mem::take(&mut core.cells) {
             restored.cells.entry(name).or_insert(cell);
         }
@@ -240,6 +213,78 @@ impl Space {
     /// Back to the first instant: state, faults, clock, ids and journal.
     pub fn reset(&self) {
         self.shared.core().reset();
+    }
+
+    /// From now on, a request with this header, or below `/__space/NAME/`, means the named space: isolated state,
+    /// clock, ids and journal, made from the twins as they were opened when the name is heard first. Before
+    /// connections are made; the product under test can choose its space then, so it is off by default.
+    ///
+    /// # Errors
+    /// What is no name of a header.
+    pub fn name_spaces(&self, header: &str) -> Result<(), TwinError> {
+        self.shared.rooms.listen_to(header)
+    }
+
+    /// The named space, made where it is not there yet.
+    ///
+    /// # Errors
+    /// A name that is none, or too many spaces.
+    pub fn named(&self, name: &str) -> Result<Self, TwinError> {
+        Ok(Self::of(self.shared.room(name)?))
+    }
+
+    /// The named space, if it is there.
+    pub fn find_named(&self, name: &str) -> Option<Self> {
+        self.shared.rooms.open().get(name).cloned().map(Self::of)
+    }
+
+    /// The names of the spaces behind this one's ports.
+    pub fn names(&self) -> Vec<String> {
+        self.shared.rooms.open().keys().map(ToString::to_string).collect()
+    }
+
+    /// A new named space that goes on from where `from` (this space, where left out) is now. Webhooks that are on
+    /// their way stay with the original.
+    pub fn fork(&self, from: Option<&str>, name: &str) -> Result<Self, TwinError> {
+        let core = match from {
+            None => self.shared.core().forked(),
+            Some(from) => {
+                let original = self.find_named(from).ok_or_else(|| TwinError::NoSuchSpace { name: from.to_owned() })?;
+                original.shared.core().forked()
+            }
+        };
+        let mut open = self.shared.rooms.open();
+        if open.contains_key(name) {
+            return Err(TwinError::SpaceExists { name: name.to_owned() });
+        }
+        rooms::check(name, open.len())?;
+        Ok(Self::of(self.shared.add_room(&mut open, name, core)))
+    }
+
+    /// Makes this space a copy of a named one: the way back to a fork that was made for it.
+    pub fn restore_named(&self, name: &str) -> Result<(), TwinError> {
+        let from = self.find_named(name).ok_or_else(|| TwinError::NoSuchSpace { name: name.to_owned() })?;
+        let copy = from.shared.core().forked();
+        self.restore(&Snapshot(copy));
+        Ok(())
+    }
+
+    /// Forgets a named space with all its state; its name can be used again.
+    pub fn drop_named(&self, name: &str) -> Result<(), TwinError> {
+        let room = self.shared.rooms.open().remove(name);
+        let room = room.ok_or_else(|| TwinError::NoSuchSpace { name: name.to_owned() })?;
+        room.closing.cancel();
+        Ok(())
+    }
+
+    /// A handle that closes nothing.
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self { shared, _close_on_drop: None }
+    }
+
+    /// What [`Call`] calls it.
+    pub fn name(&self) -> &str {
+        &self.shared.name
     }
 
     /// Ends every listener, connection and delivery, and waits until they are gone.
@@ -257,95 +302,5 @@ impl Space {
         let mut core = self.shared.core();
         let cell = core.cells.get_mut(twin).ok_or_else(|| TwinError::NotServed { twin: twin.to_owned() })?;
         f(cell)
-    }
-}
-
-impl Shared {
-    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
-        // A panicking handler leaves plain data behind; the other twins of the space go on.
-        self.core.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    pub(crate) fn exchange(self: &Arc<Self>, twin: &Arc<str>, request: Request) -> Exchange {
-        let plan = self.core().exchange(twin, request);
-        self.outbox_changed.notify_one();
-        let ticket = plan.in_use.map(|key| Ticket { shared: Arc::clone(self), twin: Arc::clone(twin), key });
-        Exchange { reply: plan.reply, transport: plan.transport, ticket }
-    }
-
-    /// Whether a rule refuses the connection that was just accepted.
-    pub(crate) fn refuses_connection(&self, twin: &str) -> bool {
-        let mut core = self.core();
-        let elapsed_ms = core.moment().elapsed_ms;
-        core.cells.get_mut(twin).is_some_and(|cell| cell.faults.refuse_connection(elapsed_ms))
-    }
-
-    fn moving(&self) -> usize {
-        let core = self.core();
-        let waiting: usize = core.cells.values().map(|cell| cell.outbox.moving()).sum();
-        waiting + usize::from(self.delivering.load(Ordering::Acquire))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(cell) = self.shared.core().cells.get_mut(&self.twin) {
-            cell.memory.free(&self.key);
-        }
-    }
-}
-
-impl Cell {
-    fn act(&mut self, moment: Moment, name: &str, argument: &Value) -> Result<Value, String> {
-        let now = moment.now;
-        if self.twin.manifest().actions.contains(&name) {
-            return self.act_in_twin(moment, name, argument);
-        }
-        if !outbox::ACTIONS.contains(&name) {
-            let known: Vec<_> = self.twin.manifest().actions.iter().chain(&outbox::ACTIONS).copied().collect();
-            return Err(format!("unknown action `{name}`; it has {}", known.join(", ")));
-        }
-        if self.twin.endpoints().is_empty() {
-            return Err("no webhooks are configured; add `webhooks` to the twin's configuration".to_owned());
-        }
-        if matches!(name, "hold_webhooks" | "release_webhooks" | "reorder_webhooks" | "delay_webhooks") {
-            return self.outbox.steer(name, argument);
-        }
-        let request: SendRequest = serde_json::from_value(argument.clone()).map_err(|error| error.to_string())?;
-        let mut none = Vec::new();
-        let mut context = Context::new(now, &mut self.ids, &mut none);
-        let forged = match &request.object {
-            Some(object) => self.twin.forge(&mut context, &request.kind, object),
-            None => None,
-        };
-        self.outbox.send(self.twin.endpoints(), name, &request, forged, now)
-    }
-
-    fn act_in_twin(&mut self, moment: Moment, name: &str, argument: &Value) -> Result<Value, String> {
-        let mut events = Vec::new();
-        let mut context = Context::new(moment.now, &mut self.ids, &mut events);
-        let answer = self.twin.act(&mut context, name, argument)?;
-        self.announce(events, moment);
-        Ok(answer)
-    }
-}
-
-/// `"name"` or `{"name": argument}`.
-fn named_action(action: &Value) -> Result<(&str, &Value), String> {
-    const NONE: &Value = &Value::Null;
-    match action {
-        Value::String(name) => Ok((name, NONE)),
-        Value::Object(map) if map.len() == 1 => {
-            let (name, argument) = map.iter().next().expect("has one entry");
-            Ok((name, argument))
-        }
-        other => Err(format!("an action is one name with its argument, not {}", shape(other))),
-    }
-}
-
-fn shape(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => json!(map.keys().collect::<Vec<_>>()),
-        other => other.clone(),
     }
 }

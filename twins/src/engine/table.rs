@@ -108,6 +108,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clone_of_many_rows_copies_none() {
+        let mut table = Table::default();
+        (0..10_000).for_each(|number| table.insert(&format!("row_{number}"), number));
+        let mut clone = table.clone();
+        *clone.get_mut("row_7").expect("is there") = 0;
+        let shared = |id: &str| std::ptr::eq(table.get(id).expect("is there"), clone.get(id).expect("is there"));
+        assert!(shared("row_0") && shared("row_9999") && !shared("row_7"));
+    }
+
+    #[test]
     fn a_clone_does_not_see_later_changes() {
         let mut table = table(&["a", "b"]);
         let before = table.clone();

@@ -3,12 +3,14 @@
 //! Start at [`server`]; what a twin sees of HTTP is [`Request`] and [`Reply`].
 
 mod broken;
+mod fields;
 mod form;
 mod reply;
 mod request;
 pub(crate) mod server;
 
 pub(crate) use broken::Cut;
+pub(crate) use fields::Fields;
 pub(crate) use form::nested;
 pub(crate) use reply::{Body, Reply};
 pub(crate) use request::{Content, Part, Request};

@@ -3,7 +3,10 @@ use futures::FutureExt;
 use hyper::{HeaderMap, header::CONTENT_TYPE};
 use serde_json::Value;
 
-use super::nested;
+use super::{
+    fields::{Fields, Reads},
+    nested,
+};
 
 /// A request as twins and the journal see it.
 #[derive(Clone, Debug)]
@@ -18,6 +21,9 @@ pub(crate) struct Request {
     pub(crate) content: Content,
     /// Set by the router.
     pub(crate) params: Vec<(&'static str, String)>,
+    /// The beginning of the client's path that names a space, or nothing.
+    pub(crate) mount: String,
+    pub(crate) reads: Reads,
 }
 
 /// The body, by its content type.
@@ -44,20 +50,30 @@ pub(crate) struct Part {
 }
 
 impl Request {
-    /// `body` is `None` where it was larger than the twin takes.
-    pub(crate) fn new(parts: &hyper::http::request::Parts, body: Option<Bytes>) -> Self {
+    /// `body` is `None` where it was larger than the twin takes; the path begins behind its first `mount_bytes`.
+    pub(crate) fn new(parts: &hyper::http::request::Parts, mount_bytes: usize, body: Option<Bytes>) -> Self {
         let content = body.as_ref().map_or(Content::TooLarge, |body| Content::of(&parts.headers, body));
+        let (mount, path) = parts.uri.path().split_at(mount_bytes);
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         Self {
             method: parts.method.as_str().to_owned(),
-            path: parts.uri.path().to_owned(),
+            path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
             query: nested(raw_query.as_bytes()),
             raw_query,
             headers: sorted(&parts.headers),
             body: body.unwrap_or_default(),
             content,
             params: Vec::new(),
+            mount: mount.to_owned(),
+            reads: Reads::default(),
         }
+    }
+
+    /// A request without headers and body.
+    #[cfg(test)]
+    pub(crate) fn bare(method: &str, path_and_query: &str) -> Self {
+        let request = hyper::Request::builder().method(method).uri(path_and_query).body(());
+        Self::new(&request.expect("is a request").into_parts().0, 0, Some(Bytes::new()))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -72,15 +88,25 @@ impl Request {
     }
 
     /// The service's own address, as this client writes it: what links in answers must begin with.
-    #[expect(dead_code, reason = "for services whose answers hold links")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for services whose answers hold links"))]
     pub(crate) fn origin(&self) -> String {
-        format!("http://{}", self.header("host").unwrap_or("127.0.0.1"))
+        format!("http://{}{}", self.header("host").unwrap_or("127.0.0.1"), self.mount)
     }
 
     /// A parameter of the operation's path.
     pub(crate) fn param(&self, name: &str) -> &str {
         let found = self.params.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| value.as_str()).expect("the operation's path declares this parameter")
+    }
+
+    /// [`Request::fields`], remembering which the operation reads: the journal names those that it does not.
+    pub(crate) fn tracked(&self) -> Fields<'_> {
+        Fields::new(self.fields(), &self.reads)
+    }
+
+    /// Fields that the client sent and the operation did not look at; none where it does not say what it reads.
+    pub(crate) fn unread(&self) -> Option<Vec<String>> {
+        self.reads.unread(self.fields())
     }
 
     /// The fields that an operation reads: a form, a JSON object, or the query.
@@ -138,4 +164,18 @@ fn sorted(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut all: Vec<_> = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     all.sort();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_back_into_the_named_space() {
+        let request = hyper::Request::builder().uri("/__space/a/v1/x?y=1").header("host", "twin:80").body(());
+        let (parts, ()) = request.expect("is a request").into_parts();
+        let request = Request::new(&parts, "/__space/a".len(), None);
+        assert_eq!((request.path.as_str(), request.raw_query.as_str()), ("/v1/x", "y=1"));
+        assert_eq!(request.origin(), "http://twin:80/__space/a");
+    }
 }

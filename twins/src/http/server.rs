@@ -10,7 +10,9 @@ use std::{
 
 use axum::body::{Body as Outgoing, to_bytes};
 use futures::{StreamExt, stream};
-use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Response, body::Incoming, header::HeaderName, http::request::Parts, server::conn::http1, service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::AsyncWriteExt,
@@ -23,9 +25,13 @@ use super::{
     Body, Reply, Request,
     broken::{self, End},
 };
-use crate::engine::{
-    core::{Exchange, Transport},
-    space::Shared,
+use crate::{
+    TwinError,
+    engine::{
+        core::{Exchange, Transport},
+        rooms::Address,
+        shared::Shared,
+    },
 };
 
 const HEADER_WITHIN: Duration = Duration::from_secs(10); // a slow-loris client is let go
@@ -38,6 +44,23 @@ pub(crate) struct Face {
     pub(crate) shared: Arc<Shared>,
     pub(crate) twin: Arc<str>,
     pub(crate) body_bytes_max: usize,
+}
+
+impl Face {
+    /// The space that a request means, and how much of its path says so.
+    fn space_of(&self, parts: &Parts, rooms: Option<&HeaderName>) -> Result<(Arc<Shared>, usize), TwinError> {
+        let address = rooms.map(|header| Address::of(parts, header)).unwrap_or_default();
+        let shared = match &address.name {
+            None => Arc::clone(&self.shared),
+            Some(name) => self.shared.room(name)?,
+        };
+        Ok((shared, address.mount_bytes))
+    }
+}
+
+/// A request that names a space which cannot be: no service ever says this, so there is no dialect for it.
+fn refused(error: &TwinError) -> Response<Outgoing> {
+    whole(Reply::json(400, &serde_json::json!({"error": error.to_string()})))
 }
 
 /// Runs until the space closes.
@@ -69,8 +92,10 @@ async fn connection(stream: TcpStream, face: Face) {
     let closing = face.shared.closing.clone();
     let ending = Arc::new(Ending::default());
     let service = {
-        let ending = Arc::clone(&ending);
-        service_fn(move |request| Box::pin(respond(face.clone(), Arc::clone(&ending), request)) as Responding)
+        let (ending, rooms) = (Arc::clone(&ending), face.shared.rooms.header());
+        service_fn(move |request| {
+            Box::pin(respond(face.clone(), rooms.clone(), Arc::clone(&ending), request)) as Responding
+        })
     };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -125,6 +150,7 @@ type Responding = Pin<Box<dyn Future<Output = Result<Response<Outgoing>, Infalli
 
 async fn respond(
     face: Face,
+    rooms: Option<HeaderName>,
     ending: Arc<Ending>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Outgoing>, Infallible> {
@@ -132,7 +158,11 @@ async fn respond(
     let Ok(body) = timeout(BODY_WITHIN, to_bytes(Outgoing::new(body), face.body_bytes_max)).await else {
         return ending.ask(End::Reset).await;
     };
-    let exchange = face.shared.exchange(&face.twin, Request::new(&parts, body.ok()));
+    let (shared, mount_bytes) = match face.space_of(&parts, rooms.as_ref()) {
+        Ok(found) => found,
+        Err(error) => return Ok(refused(&error)),
+    };
+    let exchange = shared.exchange(&face.twin, Request::new(&parts, mount_bytes, body.ok()));
     let Exchange { reply, transport, ticket } = exchange;
     let response = match (transport, reply) {
         (Transport::Reset, _) => return ending.ask(End::Reset).await,

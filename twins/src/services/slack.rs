@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    http::{Content, Reply, Request},
+    http::{Content, Fields, Reply, Request},
     twin::{Answer, Context, Manifest, Operation, Refusal, Twin, operations},
 };
 
@@ -80,11 +80,11 @@ impl Slack {
     }
 
     fn post_message(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
-        let fields = request.fields();
-        let channel = self.channel(fields["channel"].as_str().unwrap_or_default())?;
-        let text = fields["text"].as_str().unwrap_or_default();
-        let blocks = structured(&fields["blocks"]).map_err(|()| error("invalid_blocks_format"))?;
-        if text.is_empty() && blocks.is_null() && fields["attachments"].is_null() {
+        let fields = request.tracked();
+        let channel = self.channel(fields.get("channel").as_str().unwrap_or_default())?;
+        let text = fields.get("text").as_str().unwrap_or_default();
+        let blocks = structured(fields.get("blocks")).map_err(|()| error("invalid_blocks_format"))?;
+        if text.is_empty() && blocks.is_null() && fields.get("attachments").is_null() {
             return Err(error("no_text"));
         }
         if text.chars().count() > TEXT_CHARS_MAX {
@@ -96,7 +96,7 @@ impl Slack {
             channel_name: channel.name,
             text: text.to_owned(),
             blocks,
-            thread_ts: fields["thread_ts"].clone(),
+            thread_ts: fields.get("thread_ts").clone(),
             posted_at: context.now,
         };
         let answer = posted(&message);
@@ -112,7 +112,7 @@ impl Slack {
                 "is_general": channel.name == "general", "is_member": true, "created": created - 86_400,
                 "creator": BOT_USER, "context_team_id": TEAM, "num_members": 2})
         };
-        let (page, next) = page(&self.channels, request.fields())?;
+        let (page, next) = page(&self.channels, request.tracked())?;
         let channels: Vec<_> = page.iter().map(shown).collect();
         Ok(Reply::json(200, &json!({"ok": true, "channels": channels, "response_metadata": {"next_cursor": next}})))
     }
@@ -121,7 +121,7 @@ impl Slack {
         let users = [json!({"id": BOT_USER, "team_id": TEAM, "name": "twin-bot", "real_name": "Twin Bot",
             "deleted": false, "is_bot": true, "is_app_user": false, "updated": context.unix(), "tz": "Etc/UTC",
             "profile": {"real_name": "Twin Bot", "display_name": "twin-bot", "bot_id": BOT, "api_app_id": APP}})];
-        let (page, next) = page(&users, request.fields())?;
+        let (page, next) = page(&users, request.tracked())?;
         Ok(Reply::json(
             200,
             &json!({"ok": true, "members": page, "cache_ts": context.unix(),
@@ -221,10 +221,10 @@ fn structured(value: &Value) -> Result<Value, ()> {
 }
 
 /// The cursor is the index of the next item; clients must not read it, so it is written unreadably.
-fn page<'i, T>(items: &'i [T], fields: &Value) -> Result<(&'i [T], String), Reply> {
+fn page<'i, T>(items: &'i [T], fields: Fields<'_>) -> Result<(&'i [T], String), Reply> {
     let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
-    let limit = number(&fields["limit"]).map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX));
-    let start = match fields["cursor"].as_str() {
+    let limit = number(fields.get("limit")).map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX));
+    let start = match fields.get("cursor").as_str() {
         None | Some("") => 0,
         Some(cursor) => {
             read_cursor(cursor).filter(|start| *start <= items.len()).ok_or_else(|| error("invalid_cursor"))?

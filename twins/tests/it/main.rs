@@ -12,6 +12,7 @@ mod refusals;
 mod script;
 mod sdk;
 mod slack_sdks;
+mod spaces;
 mod stripe;
 mod support;
 mod webhooks;

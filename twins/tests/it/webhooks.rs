@@ -82,7 +82,7 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
 
 pub(crate) struct Shop {
     pub(crate) space: Space,
-    stripe: Stripe,
+    pub(crate) stripe: Stripe,
     pub(crate) receiver: Receiver,
 }
 

@@ -25,7 +25,7 @@ const CREATE: &[&str] = &[
 
 impl Stripe {
     pub(super) fn create_customer(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
-        let params = Params::new(request.fields(), CREATE).map_err(|error| error.reply(context))?;
+        let params = Params::new(request.tracked(), CREATE).map_err(|error| error.reply(context))?;
         let customer = Customer {
             id: context.id("cus_", 14),
             created: context.unix(),

@@ -3,17 +3,18 @@
 use serde_json::{Map, Value};
 
 use super::errors::StripeError;
+use crate::http::Fields;
 
 /// The fields of one request.
 #[derive(Clone, Copy)]
-pub(super) struct Params<'a>(&'a Value);
+pub(super) struct Params<'a>(Fields<'a>);
 
 impl<'a> Params<'a> {
     /// Refuses names that the operation does not know; `expand` is known everywhere.
-    pub(super) fn new(fields: &'a Value, known: &[&str]) -> Result<Self, StripeError> {
-        let names = fields.as_object().into_iter().flat_map(Map::keys);
-        for name in names {
-            if name != "expand" && !known.contains(&name.as_str()) {
+    pub(super) fn new(fields: impl Into<Fields<'a>>, known: &[&str]) -> Result<Self, StripeError> {
+        let fields = fields.into();
+        for name in fields.names() {
+            if name != "expand" && !known.contains(&name) {
                 let error = StripeError::invalid(format!("Received unknown parameter: {name}"));
                 return Err(error.code("parameter_unknown").param(name));
             }
@@ -22,12 +23,12 @@ impl<'a> Params<'a> {
     }
 
     pub(super) fn raw(&self, name: &str) -> &'a Value {
-        &self.0[name]
+        self.0.get(name)
     }
 
     /// An empty text counts as not given.
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
-        self.0[name].as_str().filter(|text| !text.is_empty())
+        self.0.get(name).as_str().filter(|text| !text.is_empty())
     }
 
     pub(super) fn owned(&self, name: &str) -> Option<String> {
@@ -57,6 +58,6 @@ impl<'a> Params<'a> {
     }
 
     pub(super) fn metadata(&self) -> Map<String, Value> {
-        self.0["metadata"].as_object().cloned().unwrap_or_default()
+        self.0.get("metadata").as_object().cloned().unwrap_or_default()
     }
 }
