@@ -24,6 +24,10 @@ pub enum TwinError {
     WebhookBase { base: String, why: url::ParseError },
     #[error("{webhooks} webhooks are still on their way; is the receiver answering?")]
     Unsettled { webhooks: usize },
+    #[error("the question about calls is refused: {why}")]
+    Query { why: String },
+    #[error("{found} of {wanted} calls came in time; the nearest other one: {nearest}")]
+    Unseen { wanted: usize, found: usize, nearest: String },
     #[error("`{name}` is no name of a space; write 1 to 64 letters, digits, `-`, `_` and `.`")]
     SpaceName { name: String },
     #[error("{max} named spaces are open already; drop one with DELETE /__twin/spaces/NAME")]

@@ -33,11 +33,14 @@ pub use admin::serve_admin;
 pub use engine::{
     Engine, EngineOptions,
     fault::{FaultKind, FaultRule, FaultStatus},
-    journal::{Call, CallRequest, CallResponse},
+    journal::{
+        Call, CallQuery, CallRequest, CallResponse, Difference, JournalFlaw, JournalProof, NearMiss, Order,
+        verify_journal,
+    },
     space::{Served, Snapshot, Space},
 };
 pub use error::TwinError;
-pub use twin::TwinInfo;
+pub use twin::{TwinInfo, Violation};
 
 /// Every twin with its operations and actions, in the order of their names: what a lint checks names against.
 pub fn catalogue() -> Vec<TwinInfo> {

@@ -111,6 +111,12 @@ pub(crate) trait Twin: Clone + Send + 'static {
     /// Headers that the service puts on every answer.
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply);
 
+    /// What the service's own description of the operation forbids in this request; it is performed all the same,
+    /// and the journal shows it.
+    fn violations(&self, _request: &Request, _operation: &str) -> Vec<Violation> {
+        Vec::new()
+    }
+
     /// The tables, for assertions.
     fn state(&self) -> Value;
 
@@ -137,6 +143,14 @@ pub(crate) trait Twin: Clone + Send + 'static {
     fn forge(&self, _context: &mut Context<'_>, _kind: &str, _object: &Value) -> Option<Event> {
         None
     }
+}
+
+/// Where a request leaves the description of its service, and how.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Violation {
+    /// `query/limit`, `body/amount`, …
+    pub at: String,
+    pub why: String,
 }
 
 /// A webhook event: what is delivered, byte for byte, at every attempt.
@@ -222,6 +236,7 @@ pub(crate) trait AnyTwin: Send {
     fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal>;
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply);
+    fn violations(&self, request: &Request, operation: &str) -> Vec<Violation>;
     fn state(&self) -> Value;
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String>;
     fn error_event(&self, context: &Context<'_>, refusal: &Refusal) -> Bytes;
@@ -274,6 +289,10 @@ impl<T: Twin> AnyTwin for Hosted<T> {
 
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply) {
         self.twin.decorate(context, request, reply);
+    }
+
+    fn violations(&self, request: &Request, operation: &str) -> Vec<Violation> {
+        self.twin.violations(request, operation)
     }
 
     fn state(&self) -> Value {

@@ -4,9 +4,10 @@
 //! able to read the journal or reset the state.
 //!
 //! Below `/__twin/<name>/`: `GET calls?operation=`, `GET state`, `GET|POST|DELETE faults`, `POST act`. Below
-//! `/__twin/`: `GET|POST clock` (`{"advance_to": …}`), `POST reset`, `GET journal`, and what `spaces` says. All of it
+//! `/__twin/`: `GET|POST clock` (`{"advance_to": …}`), `POST reset`, and what `journal` and `spaces` say. All of it
 //! again below `/__twin/spaces/<name>/` for a named space.
 
+mod journal;
 mod spaces;
 
 use std::{
@@ -61,12 +62,12 @@ type Held = Weak<Shared>;
 fn space_routes() -> Router<Held> {
     Router::new()
         .route("/clock", get(clock).post(set_clock))
-        .route("/journal", get(journal))
         .route("/reset", post(reset))
         .route("/{twin}/calls", get(calls))
         .route("/{twin}/state", get(state))
         .route("/{twin}/faults", get(faults).post(arm).delete(clear))
         .route("/{twin}/act", post(act))
+        .merge(journal::routes())
 }
 
 /// A refusal, as `{"error": …}`.
@@ -77,6 +78,7 @@ impl From<TwinError> for Refused {
         let status = match error {
             TwinError::NotServed { .. } | TwinError::NoSuchSpace { .. } => StatusCode::NOT_FOUND,
             TwinError::SpaceExists { .. } => StatusCode::CONFLICT,
+            TwinError::Unseen { .. } => StatusCode::REQUEST_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         };
         Self(status, error.to_string())
@@ -160,10 +162,6 @@ struct SetClock {
 async fn set_clock(In(space): In, Json(set): Json<SetClock>) -> Result<Json<Value>, Refused> {
     space.advance_to(set.advance_to)?;
     Ok(Json(json!({"now": space.now()})))
-}
-
-async fn journal(In(space): In) -> Json<Value> {
-    Json(json!({"head": space.journal_head()}))
 }
 
 async fn reset(In(space): In) -> StatusCode {

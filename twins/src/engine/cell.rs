@@ -102,10 +102,12 @@ impl Desk<'_> {
         if let Err(refusal) = allowed.and_then(|()| self.readable(request)) {
             return Plan::plain(operation, self.twin.refuse(context, &refusal));
         }
-        match self.faults.fire(route.operation, request, self.elapsed_ms) {
+        let violations = self.twin.violations(request, route.operation);
+        let plan = match self.faults.fire(route.operation, request, self.elapsed_ms) {
             None => Plan::plain(operation, self.perform(context, &route, request)),
             Some(hit) => self.broken(context, &route, request, &hit),
-        }
+        };
+        Plan { violations, ..plan }
     }
 
     /// The plan of a request that a fault rule hits.
@@ -132,7 +134,7 @@ impl Desk<'_> {
         // What never reaches the client is no answer in the journal either.
         let reply = reply.filter(|_| !matches!(transport, Transport::Hang | Transport::Reset));
         let (operation, rule) = (Some(route.operation), Some(hit.number));
-        Plan { operation, fault: Some(hit.rule.kind), rule, reply, transport, in_use }
+        Plan { operation, fault: Some(hit.rule.kind), rule, violations: Vec::new(), reply, transport, in_use }
     }
 
     /// The stream with what the rule does to it, or the answer as it was where it is no stream.

@@ -12,13 +12,13 @@ use super::{
     cell::{Cell, Moment},
     clock::Clock,
     fault::FaultKind,
-    journal::{Entry, Journal},
+    journal::{Journal, Record},
     seed::Seed,
     shared::Ticket,
 };
 use crate::{
     http::{Cut, Reply, Request},
-    twin::AnyTwin,
+    twin::{AnyTwin, Violation},
 };
 
 /// What the transport shall do.
@@ -118,15 +118,15 @@ impl Core {
         if let Some(reply) = &mut plan.reply {
             reply.set("date", moment.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
         }
-        self.journal.record(Entry {
+        self.journal.record(Record {
             twin: Arc::clone(twin),
             operation: plan.operation,
             request,
             reply: plan.reply.clone(),
             fault: plan.fault,
             rule: plan.rule,
+            violations: std::mem::take(&mut plan.violations),
             virtual_at: moment.now,
-            seq: 0,
         });
         plan
     }
@@ -137,6 +137,7 @@ pub(crate) struct Plan {
     pub(crate) operation: Option<&'static str>,
     pub(crate) fault: Option<FaultKind>,
     pub(crate) rule: Option<u32>,
+    pub(crate) violations: Vec<Violation>,
     pub(crate) reply: Option<Reply>,
     pub(crate) transport: Transport,
     pub(crate) in_use: Option<String>,
@@ -144,6 +145,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn plain(operation: Option<&'static str>, reply: Reply) -> Self {
-        Self { operation, fault: None, rule: None, reply: Some(reply), transport: Transport::Whole, in_use: None }
+        let (transport, violations) = (Transport::Whole, Vec::new());
+        Self { operation, fault: None, rule: None, violations, reply: Some(reply), transport, in_use: None }
     }
 }

@@ -32,7 +32,7 @@ impl Reply {
         Self { status, headers: Vec::new(), body: Body::Json(bytes.into()) }.header("content-type", "application/json")
     }
 
-    #[expect(dead_code, reason = "for services that answer with something else than JSON")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for services that answer with something else than JSON"))]
     pub(crate) fn bytes(status: u16, content_type: &str, bytes: impl Into<Bytes>) -> Self {
         Self { status, headers: Vec::new(), body: Body::Bytes(bytes.into()) }.header("content-type", content_type)
     }
@@ -60,6 +60,23 @@ impl Reply {
 }
 
 impl Body {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Json(bytes) | Self::Bytes(bytes) => bytes.len(),
+            Self::Events(frames) => frames.iter().map(Bytes::len).sum(),
+        }
+    }
+
+    /// The bytes, piece by piece.
+    pub(crate) fn pieces(&self) -> &[Bytes] {
+        match self {
+            Self::Empty => &[],
+            Self::Json(bytes) | Self::Bytes(bytes) => std::slice::from_ref(bytes),
+            Self::Events(frames) => frames,
+        }
+    }
+
     /// The bytes as they would arrive whole.
     pub(crate) fn bytes(&self) -> Bytes {
         match self {

@@ -88,7 +88,6 @@ impl Request {
     }
 
     /// The service's own address, as this client writes it: what links in answers must begin with.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for services whose answers hold links"))]
     pub(crate) fn origin(&self) -> String {
         format!("http://{}{}", self.header("host").unwrap_or("127.0.0.1"), self.mount)
     }

@@ -6,6 +6,7 @@ mod anthropic;
 mod cli;
 mod determinism;
 mod faults;
+mod journal;
 mod lifecycle;
 mod mail_and_chat;
 mod refusals;
