@@ -5,8 +5,8 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Effect, Shown, Tool, ToolError, path, shown::Keep};
-use crate::environment::{Environment, GlobQuery, WorkspacePath};
+use super::{Effect, Shown, Tool, ToolError, path_or_root, shown::Keep};
+use crate::environment::{Environment, GlobQuery};
 
 const FOUND_MAX: usize = 500;
 
@@ -30,10 +30,7 @@ impl Tool for GlobFiles {
     type Arguments = Arguments;
 
     async fn call(&self, arguments: Arguments, environment: &dyn Environment) -> Result<String, ToolError> {
-        let path = match &arguments.path {
-            Some(given) => path(given, environment)?,
-            None => WorkspacePath::root(),
-        };
+        let path = path_or_root(arguments.path.as_deref(), environment)?;
         let query = GlobQuery { pattern: arguments.pattern, path, found_max: FOUND_MAX };
         let searched = environment.glob(query).await?;
         if searched.found.is_empty() {

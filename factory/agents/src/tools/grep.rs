@@ -5,8 +5,8 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Effect, Shown, Tool, ToolError, path, shown::Keep};
-use crate::environment::{Environment, GrepQuery, WorkspacePath};
+use super::{Effect, Shown, Tool, ToolError, path_or_root, shown::Keep};
+use crate::environment::{Environment, GrepQuery};
 
 const HITS_MAX: usize = 100;
 const CONTEXT_LINES_MAX: usize = 20;
@@ -40,10 +40,7 @@ impl Tool for Grep {
     type Arguments = Arguments;
 
     async fn call(&self, arguments: Arguments, environment: &dyn Environment) -> Result<String, ToolError> {
-        let path = match &arguments.path {
-            Some(given) => path(given, environment)?,
-            None => WorkspacePath::root(),
-        };
+        let path = path_or_root(arguments.path.as_deref(), environment)?;
         let query = GrepQuery {
             pattern: arguments.pattern,
             path,

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Effect, Shown, Tool, ToolError, path, shown::Keep};
-use crate::environment::{Environment, Kind, WorkspacePath};
+use super::{Effect, Shown, Tool, ToolError, path_or_root, shown::Keep};
+use crate::environment::{Environment, Kind};
 
 pub struct Ls;
 
@@ -26,10 +26,7 @@ impl Tool for Ls {
     type Arguments = Arguments;
 
     async fn call(&self, arguments: Arguments, environment: &dyn Environment) -> Result<String, ToolError> {
-        let path = match &arguments.path {
-            Some(given) => path(given, environment)?,
-            None => WorkspacePath::root(),
-        };
+        let path = path_or_root(arguments.path.as_deref(), environment)?;
         let entries = environment.list(&path).await?;
         if entries.is_empty() {
             return Ok("(the folder is empty)".to_owned());

@@ -95,6 +95,11 @@ fn path(given: &str, environment: &dyn Environment) -> Result<WorkspacePath, Pat
     WorkspacePath::parse(given, environment.home())
 }
 
+/// Where a search begins that may say where.
+fn path_or_root(given: Option<&str>, environment: &dyn Environment) -> Result<WorkspacePath, PathError> {
+    given.map_or_else(|| Ok(WorkspacePath::root()), |given| path(given, environment))
+}
+
 /// Text of a file for a tool that works on text.
 fn utf8(bytes: Vec<u8>, path: &WorkspacePath) -> Result<String, ToolError> {
     String::from_utf8(bytes)
