@@ -52,19 +52,14 @@ pub enum QueueState {
     Done,
 }
 
-/// Takes the run of `next` over: a new epoch in the queue and in both stream heads, which are made where they are
-/// missing, so that a fenced writer cannot make them under its old epoch.
-macro_rules! claim {
-    ($next:literal) => {
+/// Gives the run of `taken` a new epoch in both of its stream heads too, which are made where they are missing, so that a
+/// fenced writer cannot make them under its old epoch.
+macro_rules! lease {
+    ($taken:expr) => {
         concat!(
-            "with next as (",
-            $next,
-            " limit 1 for update skip locked),
-            taken as (
-                update run_queue q set state = 'claimed', worker = $1, epoch = epoch + 1, attempts = attempts + 1,
-                    lease_until = clock_timestamp() + $2 * interval '1 millisecond'
-                from next where q.run = next.run
-                returning q.run, q.workspace, q.worker, q.epoch, q.attempts
+            "with ",
+            $taken,
+            " returning q.run, q.workspace, q.worker, q.epoch, q.attempts
             ),
             heads as (
                 insert into evt_stream_heads (stream, workspace, epoch)
@@ -73,6 +68,21 @@ macro_rules! claim {
             )
             select run, workspace, worker, epoch, attempts from taken"
         )
+    };
+}
+
+/// Takes the run of `next` over.
+macro_rules! claim {
+    ($next:literal) => {
+        lease!(concat!(
+            "next as (",
+            $next,
+            " limit 1 for update skip locked),
+            taken as (
+                update run_queue q set state = 'claimed', worker = $1, epoch = epoch + 1, attempts = attempts + 1,
+                    lease_until = clock_timestamp() + $2 * interval '1 millisecond'
+                from next where q.run = next.run"
+        ))
     };
 }
 
@@ -87,6 +97,13 @@ const CLAIM_RUN: &str = claim!(
      where run = $3 and (state in ('ready', 'parked') or (state = 'claimed' and lease_until < clock_timestamp()))"
 );
 
+const ENQUEUE_CLAIMED: &str = lease!(
+    "taken as (
+        insert into run_queue as q (run, workspace, state, worker, epoch, attempts, lease_until)
+        values ($3, $4, 'claimed', $1, 1, 1, clock_timestamp() + $2 * interval '1 millisecond')
+        on conflict (run) do nothing"
+);
+
 impl Store {
     /// Puts a run where workers find it. A second time changes nothing.
     pub async fn enqueue(&self, run: &RunId, workspace: &WorkspaceId) -> Result<(), Error> {
@@ -96,6 +113,19 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// Puts a run where workers find it, claimed already: no other worker gets it as long as this one lives. `None` where
+    /// the run stands in the queue.
+    pub async fn enqueue_claimed(
+        &self,
+        run: &RunId,
+        workspace: &WorkspaceId,
+        worker: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, Error> {
+        let claim = sqlx::query_as(ENQUEUE_CLAIMED).bind(worker).bind(milliseconds(ttl));
+        Ok(claim.bind(run.as_str()).bind(workspace.as_str()).fetch_optional(&self.pool).await?)
     }
 
     /// The run that has waited longest, or whose worker has died. Never waits for another worker's claim.

@@ -138,6 +138,24 @@ async fn a_certain_run_can_be_claimed_parked_or_not_but_not_from_a_living_worker
     db.end().await;
 }
 
+/// Whoever starts a run performs it: between its place in the queue and its first claim nobody else can come.
+#[tokio::test]
+async fn a_run_that_is_enqueued_by_its_worker_is_nobody_elses_until_that_one_lets_go() {
+    let db = Db::new().await;
+    let id = new_run();
+    let lease = db.enqueue_claimed(&id, &workspace(), "w", LONG).await.unwrap().unwrap();
+    assert_eq!((&lease.run, lease.epoch, lease.attempts, lease.worker.as_str()), (&id, 1, 1, "w"));
+    assert_eq!(db.claim("x", LONG).await.unwrap(), None);
+    assert_eq!(db.enqueue_claimed(&id, &workspace(), "x", LONG).await.unwrap(), None);
+    let mut writer = db.writer(&lease).await.unwrap();
+    writer.append(&[turn(1)]).await.unwrap();
+
+    let_expire(&db).await;
+    assert_eq!(db.claim("x", LONG).await.unwrap().unwrap().epoch, 2);
+    assert!(matches!(writer.append(&[turn(2)]).await, Err(AppendError::Fenced { .. })));
+    db.end().await;
+}
+
 /// AO-20: who comes after a killed worker need not wait for its lease, and a worker that was alive after all is fenced.
 #[tokio::test]
 async fn an_evicted_worker_is_fenced_and_only_the_present_holder_is_evicted() {
