@@ -18,6 +18,7 @@ mod record;
 pub mod report;
 mod run;
 mod scenario;
+mod scratch;
 pub mod stats;
 mod step;
 mod subject;
@@ -28,7 +29,8 @@ mod vars;
 pub use record::{EVIDENCE_BODY_BYTES_MAX, Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict};
 pub use report::{Outcome, Report};
 pub use run::{Earlier, Gate, Observer, ObserverError, Plan, RunError, StopEarly, Unobserved, run};
-pub use scenario::{Kind, LintCode, LintContext, Scenario, Skipped, Suite};
+pub use scenario::{Kind, LintCode, LintContext, NamedFileError, Scenario, Skipped, Suite, SuiteFile};
+pub use scratch::Scratch;
 pub use stats::Flake;
 pub use subject::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, ProcessLauncher, Running, Sign, Signal,

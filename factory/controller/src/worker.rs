@@ -16,7 +16,7 @@ use model::{
     run::{Progress, State, Status},
     verdict::Verdict,
 };
-use store::{Lease, LeaseError};
+use store::{Lease, LeaseError, QueueState};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span, warn};
@@ -78,27 +78,52 @@ async fn give_up(factory: &Arc<Factory>, lease: &Lease, error: &Error) -> Result
     Ok(End::Finished(finished))
 }
 
-/// Takes over a run, wherever it stands. A dead worker's lease is ended at once where its death can be seen from here,
-/// and is waited for elsewhere.
+/// What came of waiting for a run.
+#[derive(Debug)]
+pub enum Turn {
+    /// It is ours now, to be driven.
+    Ours(Lease),
+    /// Another worker has finished it, or nobody waits any more.
+    Over(End),
+}
+
+/// Takes over a run, wherever it stands. Where another worker performs it, waits for the end of that: it may be the run's.
+/// A dead worker's lease is ended at once where its death can be seen from here, and is waited for elsewhere.
 ///
 /// # Errors
-/// Where a living worker has it.
-pub async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
+/// Where the log knows no such run, or the store does not answer.
+pub async fn take_turn(factory: &Factory, run: &RunId, stop: &CancellationToken) -> Result<Turn, Error> {
     let known = factory.store.run(run).await?.ok_or_else(|| Error::NotARun(run.clone()))?;
     // A process that died between `run.created` and its place in the queue has left this to us.
     factory.store.enqueue(run, &known.workspace).await?;
-    let deadline = Instant::now() + LEASE_TTL + HEARTBEAT;
     loop {
+        if let Some(finished) = finished(factory, run).await? {
+            return Ok(Turn::Over(End::Finished(finished)));
+        }
         if let Some(lease) = factory.store.claim_run(run, &factory.worker, LEASE_TTL).await? {
-            return Ok(lease);
+            return Ok(Turn::Ours(lease));
         }
         if evict_dead(factory, run).await? {
             continue;
         }
-        if Instant::now() >= deadline {
-            return Err(Error::NotClaimable(run.clone()));
+        tokio::select! {
+            () = tokio::time::sleep(CLAIM_AGAIN) => {}
+            () = stop.cancelled() => return Ok(Turn::Over(End::Released)),
         }
-        tokio::time::sleep(CLAIM_AGAIN).await;
+    }
+}
+
+/// Takes over a run that nobody works on.
+///
+/// # Errors
+/// Where it is finished, or a living worker has it.
+async fn claim(factory: &Factory, run: &RunId) -> Result<Lease, Error> {
+    let not_now = || Error::NotClaimable(run.clone());
+    let stop = CancellationToken::new();
+    let waiting = tokio::time::timeout(LEASE_TTL + HEARTBEAT, take_turn(factory, run, &stop));
+    match waiting.await.map_err(|_| not_now())?? {
+        Turn::Ours(lease) => Ok(lease),
+        Turn::Over(_) => Err(not_now()),
     }
 }
 
@@ -116,8 +141,11 @@ pub async fn claim_next(factory: &Factory) -> Result<Option<Lease>, Error> {
     Ok(factory.store.claim(&factory.worker, LEASE_TTL).await?)
 }
 
-/// How a run ended, if it has.
-pub async fn finished(factory: &Factory, run: &RunId) -> Result<Option<Finished>, Error> {
+/// How a run ended, if it has. The queue is asked first, since an end in the log alone is somebody's to tidy up.
+async fn finished(factory: &Factory, run: &RunId) -> Result<Option<Finished>, Error> {
+    if factory.store.queue_state(run).await? != Some(QueueState::Done) {
+        return Ok(None);
+    }
     let events = factory.store.all_events(&StreamId::run(run)).await?;
     let state = State::replay(events.iter().map(|event| &event.body)).ok_or_else(|| Error::NotARun(run.clone()))?;
     Ok(if let Status::Finished(finished) = state.status { Some(finished) } else { None })

@@ -31,13 +31,21 @@ impl SchemaRule {
         if written.to_string().contains("{{") {
             return Ok(());
         }
-        let schema = match &self.node.kind {
-            NodeKind::Text(file) => read(&folder.join(file))?,
-            _ => written,
+        let schema = match self.file() {
+            Some(file) => read(&folder.join(file))?,
+            None => written,
         };
         let validator = compile(&schema)?;
         self.compiled.get_or_init(|| validator);
         Ok(())
+    }
+
+    /// The file that holds the schema. A template stands for the schema itself.
+    pub(crate) fn file(&self) -> Option<&str> {
+        match &self.node.kind {
+            NodeKind::Text(file) if !file.contains("{{") => Some(file),
+            _ => None,
+        }
     }
 
     pub(crate) fn place(&self) -> located::Place {

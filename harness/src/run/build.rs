@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{Plan, RunError};
 use crate::{
     record::Failure,
+    scratch::Scratch,
     step::Actor,
     subject::{ExecOutput, ExecRequest, Exit, LaunchError, TreeAccess},
 };
@@ -15,7 +16,7 @@ const SHOWN_BYTES_MAX: usize = 4 * 1024; // some fifty lines
 /// Builds the tree. A build that fails is the subject's failure in every trial.
 pub(super) async fn build(plan: &Plan, actor: Actor<'_>) -> Result<Option<Failure>, RunError> {
     let Some(build) = &plan.subject.build else { return Ok(None) };
-    let folder = tempfile::tempdir()
+    let folder = Scratch::new()
         .map_err(|error| LaunchError::Machine { program: "build".to_owned(), reason: error.to_string() })?;
     let request = ExecRequest {
         argv: build.argv.clone(),

@@ -15,6 +15,7 @@ use crate::{
     record::{StepRecord, TrialId, TrialRecord},
     report::Report,
     scenario::LintContext,
+    scratch::Scratch,
     step::{Actor, Patience, http::Clients},
     subject::Launcher,
 };
@@ -75,6 +76,8 @@ pub async fn run(
 ) -> Result<Report, RunError> {
     // A subject's program may be given relative to its tree, so the tree must not be relative to anything.
     plan.root = std::path::absolute(&plan.root).unwrap_or(plan.root);
+    // Whether that succeeds changes nothing for this run.
+    tokio::task::spawn_blocking(Scratch::sweep_once).await.ok();
     run_with(Patience::Real, plan, launcher, ask.as_deref(), observer).await
 }
 

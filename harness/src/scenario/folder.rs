@@ -115,6 +115,7 @@ fn load(
     let source = library.read(path)?;
     let document: Node = parsed(&source)?;
     let file: FolderFile = parsed(&source)?;
+    library.named.note_templates(&source, &document);
     let known = file.check_names(&source, &document, outer, wrong);
     let mut lower = Lower::new(&source, library, wrong);
     lower.timeout(file.timeout.as_ref());

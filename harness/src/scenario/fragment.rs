@@ -10,7 +10,7 @@ use located::{Diagnostic, Diagnostics, Place, Source, nearest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::{LintCode, Lower, Scene, StepFile, lower::phase, names::Names, parsed};
+use super::{LintCode, Lower, Scene, StepFile, lower::phase, named::Named, names::Names, parsed};
 use crate::text::{Entries, Node, Placed, Text};
 
 /// Deeper ones are refused: a reader could not follow them either.
@@ -66,12 +66,13 @@ pub(crate) struct Library {
     known: BTreeMap<PathBuf, Option<Arc<Fragment>>>,
     /// What is being read, outermost first.
     reading: Vec<PathBuf>,
+    pub(super) named: Named,
 }
 
 impl Library {
     pub(super) fn new(sources: &[Source]) -> Self {
         let given = sources.iter().map(|source| (plain(Path::new(source.name())), source.clone())).collect();
-        Self { given, known: BTreeMap::new(), reading: Vec::new() }
+        Self { given, known: BTreeMap::new(), reading: Vec::new(), named: Named::default() }
     }
 
     /// Every fragment's document, in the order of their paths.
@@ -106,6 +107,7 @@ impl Library {
         let source = self.read(path)?;
         let document: Node = parsed(&source)?;
         let file: FragmentFile = parsed(&source)?;
+        self.named.note_templates(&source, &document);
         file.check_names(&source, &document, wrong);
         let mut lower = Lower::new(&source, self, wrong);
         let scenes = phase(file.steps, document.get("steps"), &mut lower);

@@ -85,6 +85,7 @@ impl Suite {
         for (source, file, plain) in read {
             let above = folders.above(Path::new(source.name()), &mut library, &given, &mut wrong);
             sources.push(source.clone());
+            library.named.note_templates(&source, &plain);
             let document = Document { source, file, plain: &plain, folders: above };
             let (told, left_out) = lower::scenarios(document, &given, &mut library, &mut wrong);
             scenarios.extend(told.into_iter().map(Into::into));
@@ -96,7 +97,7 @@ impl Suite {
         sources.extend(library.sources().chain(folders.sources()).cloned());
         wrong.0.sort_by(|a, b| (a.source.name(), a.place).cmp(&(b.source.name(), b.place)));
         wrong.0.dedup();
-        wrong.or(Self { kind, scenarios, skipped, sources })
+        wrong.or(Self { kind, scenarios, skipped, sources, named: library.named })
     }
 
     /// Keeps the scenarios whose slug, tag or requirement matches.
@@ -109,22 +110,6 @@ impl Suite {
         self.skipped.retain(|skipped| filter.is_match(&skipped.scenario));
         self
     }
-
-    /// Every file that the suite is made of, fragments and `_suite.yaml` included, each with its path below the folder
-    /// that holds them all. Written there again, they are the same suite.
-    pub fn files(&self) -> Vec<(PathBuf, &Source)> {
-        let paths = self.sources.iter().map(|source| absolute(source.name()));
-        let paths: Vec<PathBuf> = paths.collect();
-        let mut root = paths.first().and_then(|path| path.parent()).map(Path::to_owned).unwrap_or_default();
-        while !paths.iter().all(|path| path.starts_with(&root)) && root.pop() {}
-        let below = |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_owned();
-        paths.iter().map(|path| below(path)).zip(&self.sources).collect()
-    }
-}
-
-fn absolute(name: &str) -> PathBuf {
-    let path = super::fragment::plain(Path::new(name));
-    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// What a file turned out to be.

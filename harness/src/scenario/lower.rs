@@ -61,6 +61,16 @@ impl<'a> Lower<'a> {
         Path::new(self.source.name()).parent().map_or_else(PathBuf::new, Path::to_path_buf)
     }
 
+    /// Notes a file that is named here, so that it goes where the suite goes.
+    pub(crate) fn names_file(&mut self, name: &str) {
+        self.library.named.note(self.source, name);
+    }
+
+    /// The same for a schema, which may lie elsewhere.
+    pub(crate) fn names_schema(&mut self, name: &str) {
+        self.library.named.note_schema(self.source, name);
+    }
+
     /// The period, or the default; more than `most` is refused.
     pub(crate) fn period(&mut self, period: Option<&Placed<Period>>, default: Duration, most: Duration) -> Duration {
         let Some(period) = period else { return default };

@@ -11,6 +11,7 @@ mod fragment;
 mod lint;
 mod load;
 mod lower;
+mod named;
 mod names;
 mod variant;
 
@@ -21,7 +22,9 @@ use serde::{Deserialize, Serialize};
 
 pub use code::LintCode;
 pub use lint::LintContext;
+pub use named::{NamedFileError, SuiteFile};
 
+use self::named::Named;
 use crate::{
     step::Step,
     text::{Entries, Node, Text},
@@ -43,6 +46,7 @@ pub struct Suite {
     /// What is not run because a file says so.
     pub skipped: Vec<Skipped>,
     sources: Vec<Source>,
+    named: Named,
 }
 
 /// A scenario that is not run.
@@ -96,9 +100,8 @@ impl Scenario {
         &self.source
     }
 
-    /// All files that it is made of, its own first, then fragments and `_suite.yaml`: what a leak scanner of holdouts
-    /// compares with.
-    pub fn sources(&self) -> Vec<&Source> {
+    /// All documents that it is made of, its own first, then fragments and `_suite.yaml`.
+    pub(crate) fn sources(&self) -> Vec<&Source> {
         let mut all = vec![&self.source];
         all.extend(self.variables.iter().map(|variable| &variable.source));
         self.story.scenes().for_each(|scene| scene.sources(&mut all));

@@ -25,10 +25,13 @@ pub(super) fn check_document_rules(
     around: Around,
     lower: &mut Lower<'_>,
 ) {
-    if let Some(schema) = &expect.json_schema
-        && let Err(message) = schema.prepare(&lower.folder())
-    {
-        lower.refuse(LintCode::BadExpectation, schema.place(), message);
+    if let Some(schema) = &expect.json_schema {
+        if let Some(file) = schema.file() {
+            lower.names_schema(file);
+        }
+        if let Err(message) = schema.prepare(&lower.folder()) {
+            lower.refuse(LintCode::BadExpectation, schema.place(), message);
+        }
     }
     if around == Around::Response {
         return;

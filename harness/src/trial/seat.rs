@@ -7,11 +7,11 @@ use std::{
 };
 
 use serde_json::{Value as Json, json};
-use tempfile::TempDir;
 
 use super::Trial;
 use crate::{
     arrange::World,
+    scratch::Scratch,
     step::{Room, Subject},
     subject::{LaunchRequest, PortLease},
     text::{RenderError, Scope},
@@ -19,7 +19,7 @@ use crate::{
 
 /// All that a subject is given, and the subject.
 pub(super) struct Seat {
-    _folder: TempDir,
+    _folder: Scratch,
     pub(super) room: Room,
     port: PortLease,
     further_ports: BTreeMap<String, PortLease>,
@@ -77,7 +77,7 @@ impl Trial<'_> {
     /// Makes a seat and tells `scope` of it.
     pub(super) fn new_seat(&self, scope: &mut Scope, seed: u64) -> Result<Seat, String> {
         let here = |error: std::io::Error| format!("cannot make the trial's folder: {error}; is the disk full?");
-        let folder = tempfile::tempdir().map_err(here)?;
+        let folder = Scratch::new().map_err(here)?;
         let room = Room {
             root: self.root.to_owned(),
             data_dir: folder.path().join("data"),

@@ -270,12 +270,14 @@ fn files_of_a_suite_can_be_copied_and_are_the_same_suite() {
     let slugs = |suite: &Suite| suite.scenarios.iter().map(|scenario| scenario.slug.clone()).collect::<Vec<_>>();
     let first = Suite::load(&[from.join("scenarios/shop")], Kind::Visible).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(slugs(&first), ["a[x]", "a[y]"]);
-    let mut copied: Vec<_> = first.files().into_iter().map(|(path, _)| path.display().to_string()).collect();
+    let files = first.files().unwrap();
+    let mut copied: Vec<_> = files.iter().map(|file| file.path.display().to_string()).collect();
     copied.sort();
     assert_eq!(copied, ["scenarios/_suite.yaml", "scenarios/shop/a.yaml", "steps/s.yaml"]);
-    for (path, source) in first.files() {
-        std::fs::create_dir_all(to.join(&path).parent().unwrap()).unwrap();
-        std::fs::write(to.join(path), source.text()).unwrap();
+    for file in files {
+        let path = to.join(file.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, file.content).unwrap();
     }
     assert_eq!(slugs(&Suite::load(&[to], Kind::Visible).unwrap()), ["a[x]", "a[y]"]);
 }

@@ -141,7 +141,7 @@ const CANARY: &str = "91be04d7-greeting-holdout-5c2277af";
 const LINE: &str = "A name of exactly one hundred characters is still greeted";
 
 /// The builder was never started, and a person is told why.
-fn assert_refused(ended: &Ended, surface: &str) {
+pub(crate) fn assert_refused(ended: &Ended, surface: &str) {
     ended.expect_status(5);
     let leaks = each!(ended, LeakCaught(leak) => leak);
     assert!(leaks.iter().any(|leak| leak.surface == surface), "{leaks:?}");

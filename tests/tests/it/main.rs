@@ -7,5 +7,6 @@ mod dashboards;
 mod feedback;
 mod grading;
 mod leaks;
+mod named_files;
 mod rules;
 mod signals;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use harness::{Gate, Observer, ObserverError, Plan, StopEarly, TrialRecord, controls::ControlResult};
+use harness::{Gate, Observer, ObserverError, Plan, Scratch, StopEarly, TrialRecord, controls::ControlResult};
 use model::{
     budget::Spend,
     event::{
@@ -21,7 +21,6 @@ use model::{
     verdict::Suite,
 };
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::{Done, Failure, Job, done, on_disk};
 use crate::{Error, gate, launcher::SandboxLauncher, model_hub};
@@ -153,18 +152,22 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, root: PathBuf, f
 
 /// A copy of its own for each grading: a build writes into it, and the tree must stay as it was. Its name is random,
 /// since a subject reads the host's path in its `/proc/self/mountinfo`: it must not tell which suite is running.
-async fn copy_of(job: &Job, tree: Digest) -> Result<TempDir, Failure> {
+async fn copy_of(job: &Job, tree: Digest) -> Result<Scratch, Failure> {
     let trials = job.dir().trials();
     let io = |error: std::io::Error| Failure::transient(format!("{}: {error}", trials.display()));
     fs::create_dir_all(&trials).map_err(io)?;
-    let folder = tempfile::tempdir_in(&trials).map_err(io)?;
+    let folder = Scratch::new_in(&trials).map_err(io)?;
     let (tree, root) = (job.dir().tree(tree), root_of(&folder));
-    on_disk(move || sandbox::hydrate(&tree, &root, &sandbox::Exclude::nothing())).await?;
+    on_disk(move || {
+        Scratch::sweep(&trials);
+        sandbox::hydrate(&tree, &root, &sandbox::Exclude::nothing())
+    })
+    .await?;
     Ok(folder)
 }
 
 /// One level down: the sandbox's user must be able to enter it, and nobody may enter the folder around it.
-fn root_of(copy: &TempDir) -> PathBuf {
+fn root_of(copy: &Scratch) -> PathBuf {
     copy.path().join("tree")
 }
 

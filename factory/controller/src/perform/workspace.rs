@@ -95,9 +95,9 @@ impl Workspace {
         // Their lines are public, but a canary in one of them is not.
         let spec = fs::read_to_string(job.dir().spec()).unwrap_or_default();
         surfaces.push((format!("{TASK_DIR}/spec.md"), lines.scan(&spec)));
-        for (path, source) in job.seed.visible.files() {
-            let name = format!("{TASK_DIR}/scenarios/{}", path.display());
-            surfaces.push((name, lines.scan(source.text())));
+        for file in &job.seed.shown {
+            let name = format!("{TASK_DIR}/scenarios/{}", file.path.display());
+            surfaces.push((name, lines.scan(&file.text())));
         }
         surfaces.into_iter().filter(|(_, held)| !held.is_empty()).collect()
     }
@@ -107,10 +107,10 @@ impl Workspace {
         fs::create_dir_all(folder.join("scenarios"))?;
         fs::write(folder.join("TASK.md"), task)?;
         fs::copy(job.dir().spec(), folder.join("spec.md"))?;
-        for (path, source) in job.seed.visible.files() {
-            let path = folder.join("scenarios").join(path);
+        for file in &job.seed.shown {
+            let path = folder.join("scenarios").join(&file.path);
             path.parent().map_or(Ok(()), fs::create_dir_all)?;
-            fs::write(path, source.text())?;
+            fs::write(path, &file.content)?;
         }
         Ok(())
     }

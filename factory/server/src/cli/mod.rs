@@ -90,7 +90,7 @@ fn status_of(error: &anyhow::Error) -> u8 {
     let wrong_input = error.downcast_ref::<located::Diagnostics>().is_some()
         || matches!(
             error.downcast_ref::<seed::Error>(),
-            Some(seed::Error::Wrong(_) | seed::Error::NoModel(_) | seed::Error::Repo(_))
+            Some(seed::Error::Wrong(_) | seed::Error::NoModel(_) | seed::Error::Repo(_) | seed::Error::Named(_))
         )
         || matches!(
             error.downcast_ref::<controller::Error>(),

@@ -7,7 +7,7 @@ use clap::Args;
 use controller::{
     Factory,
     seed::{self, Overrides},
-    worker::{self, End},
+    worker::{self, End, Turn},
 };
 use futures::StreamExt as _;
 use model::{
@@ -15,6 +15,7 @@ use model::{
     id::RunId,
     verdict::Verdict,
 };
+use store::Lease;
 use tokio_util::sync::CancellationToken;
 
 use super::Wrong;
@@ -86,8 +87,8 @@ pub(crate) async fn run(config: &Config, arguments: RunArguments) -> anyhow::Res
     };
     let compiled = seed::compile(&arguments.spec, &overrides, provider.as_ref().map(|known| known.name.as_str()))?;
     let factory = wiring::factory(config, provider).await?;
-    let run = compiled.start(&factory.store, &factory.home).await?;
-    show(factory, &run, &arguments.show).await
+    let (run, lease) = compiled.start(&factory).await?;
+    show(factory, &run, lease, &arguments.show).await
 }
 
 fn micros(usd: f64) -> anyhow::Result<u64> {
@@ -107,7 +108,7 @@ pub(crate) async fn resume(config: &Config, arguments: ResumeArguments) -> anyho
     if let Some(answer) = &arguments.answer {
         worker::answer(&factory, &run, answer).await?;
     }
-    show(factory, &run, &arguments.show).await
+    show(factory, &run, None, &arguments.show).await
 }
 
 /// An open run that is older than this many others is asked for by its id.
@@ -120,15 +121,15 @@ async fn newest_open(factory: &Factory) -> anyhow::Result<RunId> {
         .ok_or_else(|| Wrong("no run is open; start one with `factory run specs/NAME.md`".into()).into())
 }
 
-/// Performs the run here and shows its events as they are stored.
-async fn show(factory: Arc<Factory>, run: &RunId, show: &Show) -> anyhow::Result<u8> {
+/// Shows the run's events as they are stored, whoever performs it: this process, or another one for as long as it lives.
+async fn show(factory: Arc<Factory>, run: &RunId, lease: Option<Lease>, show: &Show) -> anyhow::Result<u8> {
     let _page = if show.open { Some(super::up::open_page(&factory, run).await?) } else { None };
     let mut terminal = Terminal::new(show.json);
     let stop = CancellationToken::new();
     let interrupted = interrupt(Signals::new()?, stop.clone());
     let stream = StreamId::run(run);
     let mut events = factory.store.follow(stream.clone(), 0).boxed();
-    let mut driving = tokio::spawn(drive(Arc::clone(&factory), run.clone(), stop));
+    let mut driving = tokio::spawn(drive(Arc::clone(&factory), run.clone(), lease, stop));
     let mut shown = 0;
     let end = loop {
         tokio::select! {
@@ -157,12 +158,20 @@ async fn show(factory: Arc<Factory>, run: &RunId, show: &Show) -> anyhow::Result
     Ok(status)
 }
 
-async fn drive(factory: Arc<Factory>, run: RunId, stop: CancellationToken) -> Result<End, controller::Error> {
-    if let Some(finished) = worker::finished(&factory, &run).await? {
-        return Ok(End::Finished(finished));
+async fn drive(
+    factory: Arc<Factory>,
+    run: RunId,
+    lease: Option<Lease>,
+    stop: CancellationToken,
+) -> Result<End, controller::Error> {
+    let turn = match lease {
+        Some(lease) => Turn::Ours(lease),
+        None => worker::take_turn(&factory, &run, &stop).await?,
+    };
+    match turn {
+        Turn::Ours(lease) => Box::pin(worker::drive(&factory, lease, stop)).await,
+        Turn::Over(end) => Ok(end),
     }
-    let lease = worker::claim(&factory, &run).await?;
-    Box::pin(worker::drive(&factory, lease, stop)).await
 }
 
 /// The first signal lets the run go in good order; the second ends the process.

@@ -73,6 +73,7 @@ impl Body {
 }
 
 pub(super) fn beside(name: Text, lower: &mut Lower<'_>) -> Beside {
+    lower.names_file(&name);
     let beside = Beside::new(lower.folder(), name);
     if let Some(message) = beside.problem() {
         lower.refuse(LintCode::BadPath, beside.name().place, message);

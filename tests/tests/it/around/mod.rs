@@ -9,6 +9,7 @@ mod disk;
 mod example;
 mod gc;
 mod page;
+mod workers;
 
 use std::process::Command;
 

@@ -4,14 +4,16 @@
 //! into the run's folder, so that a run never depends on files that change under it. [`Seed::open`] reads it back, on
 //! this worker or the next.
 
+mod checks;
+mod files;
+
 use std::{
-    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-use harness::{Kind, LintContext, Scenario, SubjectConfig, Suite};
+use harness::{NamedFileError, Scenario, SubjectConfig, Suite, SuiteFile};
 use jiff::Timestamp;
 use located::{Diagnostics, Place, Source};
 use model::{
@@ -27,13 +29,17 @@ use model::{
 };
 use sandbox::{Exclude, Tree};
 use serde::{Deserialize, Serialize};
-use store::{Expected, Store};
+use store::{Expected, Lease};
 use uuid::Uuid;
 
-use crate::{layout::RunDir, leak::Secret, repo};
+use self::{
+    checks::{check_apart, check_folders, check_whole, suites},
+    files::{copy_files, judging, public, secrets, seed_digest},
+};
+use crate::{Factory, layout::RunDir, leak::Secret, repo, worker::LEASE_TTL};
 
 /// The loop itself.
-pub const FACTORY_FLOW: &str = include_str!("../flows/factory.yaml");
+pub const FACTORY_FLOW: &str = include_str!("../../flows/factory.yaml");
 /// Build output that neither enters a builder's tree nor leaves it.
 const BUILD_OUTPUT: &[&str] = &["node_modules", "__pycache__", ".venv"];
 /// Only the factory's own user may read holdouts.
@@ -57,6 +63,8 @@ pub enum Error {
     Append(#[from] store::AppendError),
     #[error(transparent)]
     Lease(#[from] store::LeaseError),
+    #[error(transparent)]
+    Named(#[from] NamedFileError),
     #[error("the seed of {run} is not what it was: expected {expected}, found {found}; start a new run")]
     Changed { run: RunId, expected: Digest, found: Digest },
     #[error("the settings of {0} cannot be read; it is from another version of the factory")]
@@ -88,6 +96,9 @@ pub struct Settings {
     pub base: Option<String>,
     pub agent: AgentSetting,
     pub seed: u64,
+    /// Of the subject's tree: what visible scenarios use and name outside of their own folder.
+    #[serde(default)]
+    pub shared: Vec<String>,
 }
 
 /// Who builds. Keys are never stored.
@@ -114,6 +125,8 @@ pub struct Seed {
     pub created_at: Timestamp,
     pub(crate) dir: RunDir,
     pub(crate) tree: Tree,
+    /// Of the visible suite.
+    pub(crate) shown: Vec<SuiteFile>,
     pub(crate) secrets: Vec<Secret>,
     /// Everything the builder may read, for the leak scanner.
     pub(crate) public: Vec<String>,
@@ -130,8 +143,8 @@ pub struct Compiled {
     pub spec: Spec,
     spec_path: PathBuf,
     spec_text: String,
-    visible: Suite,
-    holdout: Suite,
+    visible: Vec<SuiteFile>,
+    holdout: Vec<SuiteFile>,
     flow: Flow,
     repository: PathBuf,
     base: Option<String>,
@@ -156,6 +169,8 @@ pub fn compile(spec_path: &Path, overrides: &Overrides, provider: Option<&str>) 
     check_folders(&source, &shown, &spec)?;
     let (visible, holdout) = suites(&shown.join(&spec.scenarios), &shown.join(&spec.holdout), &spec, &subject)?;
     check_whole(&source, &spec, &subject, &visible, &holdout)?;
+    let (visible, holdout) = (visible.files()?, holdout.files()?);
+    check_apart(&source, &shown, &spec, &visible)?;
     let agent = agent_setting(&repository, &source, &spec, overrides, provider)?;
     let flow = Flow::parse(&Source::new("factory.yaml", FACTORY_FLOW))?;
     let base = repo::head(&repository)?;
@@ -183,77 +198,10 @@ fn shown_from_here(repository: &Path) -> PathBuf {
     }
 }
 
-/// Before anything in them is read: the mistake is the path in the spec, or a folder that was not committed yet.
-fn check_folders(source: &Source, repository: &Path, spec: &Spec) -> Result<(), Diagnostics> {
-    let mut wrong = Diagnostics::default();
-    for (key, folder, whose) in [
-        ("scenarios:", &spec.scenarios, "the agent reads them"),
-        ("holdout:", &spec.holdout, "the agent never sees them"),
-    ] {
-        if !repository.join(folder).exists() {
-            let place = source.text().find(key).map_or(Place::START, |offset| source.place_of_offset(offset));
-            let error = source.diagnostic(place, format!("there is no folder `{folder}`"));
-            wrong.push(error.hint(format!(
-                "make it and put scenarios into it ({whose}), or name the right one; `factory init` writes examples"
-            )));
-        }
-    }
-    wrong.or(())
-}
-
 fn apply(spec: &mut Spec, overrides: &Overrides) {
     spec.budget.iterations = overrides.iterations.or(spec.budget.iterations);
     spec.budget.cost_usd_micros = overrides.cost_usd_micros.or(spec.budget.cost_usd_micros);
     spec.satisfaction.trials = overrides.trials.unwrap_or(spec.satisfaction.trials);
-}
-
-/// Loads and lints both suites; everything that is wrong with either is told at once.
-fn suites(visible: &Path, holdout: &Path, spec: &Spec, subject: &SubjectConfig) -> Result<(Suite, Suite), Error> {
-    let requirements = spec.requirement_ids();
-    let context = LintContext { requirements: Some(&requirements), subject: Some(subject) };
-    let load = |folder: &Path, kind| {
-        let suite = Suite::load(&[folder.to_owned()], kind)?;
-        suite.lint(context).map(|()| suite)
-    };
-    match (load(visible, Kind::Visible), load(holdout, Kind::Holdout)) {
-        (Ok(visible), Ok(holdout)) => Ok((visible, holdout)),
-        (visible, holdout) => {
-            let wrong = visible.err().into_iter().chain(holdout.err()).flat_map(|errors| errors.0);
-            Err(Error::Wrong(Diagnostics(wrong.collect())))
-        }
-    }
-}
-
-/// What only shows when spec, subject and scenarios are looked at together.
-fn check_whole(
-    source: &Source,
-    spec: &Spec,
-    subject: &SubjectConfig,
-    visible: &Suite,
-    holdout: &Suite,
-) -> Result<(), Diagnostics> {
-    let mut wrong = Diagnostics::default();
-    let place = |text: &str| source.text().find(text).map_or(Place::START, |offset| source.place_of_offset(offset));
-    let named: BTreeSet<&String> =
-        visible.scenarios.iter().chain(&holdout.scenarios).flat_map(|scenario| &scenario.requirements).collect();
-    for requirement in spec.requirements.iter().filter(|requirement| !named.contains(&requirement.id)) {
-        let error =
-            source.diagnostic(place(&format!("{}:", requirement.id)), format!("no scenario names {}", requirement.id));
-        wrong.push(
-            error.hint("add it to the `requirements` of a scenario that shows it, or it can never have evidence"),
-        );
-    }
-    let given = subject.twin_names();
-    for twin in spec.twins.iter().filter(|twin| !given.contains(twin.as_str())) {
-        let error = source.diagnostic(place("twins:"), format!("the subject is given no twin `{twin}`"));
-        wrong.push(error.hint("configure it below `twins` in the subject's harness.yaml, or take it out of the spec"));
-    }
-    if let Some(profile) = spec.agent.profile.as_ref().filter(|profile| agents::Profile::named(profile).is_none()) {
-        let known: Vec<&str> = agents::Profile::ALL.iter().map(|profile| profile.name).collect();
-        let error = source.diagnostic(place("profile:"), format!("there is no agent profile `{profile}`"));
-        wrong.push(error.hint(format!("use {}", known.join(", "))));
-    }
-    wrong.or(())
 }
 
 fn agent_setting(
@@ -285,12 +233,19 @@ fn agent_setting(
 }
 
 impl Compiled {
-    /// Copies the seed into the run's folder and appends `run.created`. The run is then ready to be claimed.
-    pub async fn start(self, store: &Store, home: &Path) -> Result<RunId, Error> {
+    /// Copies the seed into the run's folder, appends `run.created`, and claims the run: whoever starts a run performs it,
+    /// with the keys and programs that are at hand where it was started. No lease where a `factory resume` was faster.
+    pub async fn start(self, factory: &Factory) -> Result<(RunId, Option<Lease>), Error> {
+        let Factory { store, home, worker, .. } = factory;
         let run = RunId::from_uuid(Uuid::now_v7());
         let seed = self.seed.unwrap_or_else(fresh_seed);
-        let settings =
-            Settings { repository: self.repository.clone(), base: self.base.clone(), agent: self.agent.clone(), seed };
+        let settings = Settings {
+            repository: self.repository.clone(),
+            base: self.base.clone(),
+            agent: self.agent.clone(),
+            seed,
+            shared: self.shared(),
+        };
         let dir = RunDir::new(home, &run);
         let tree = self.copy_into(&dir)?;
         let digest = seed_digest(&self.spec, &self.visible, &self.holdout, &tree);
@@ -315,8 +270,22 @@ impl Compiled {
         let first = settle(&mut state, Body::RunCreated(created));
         let drafts: Vec<Draft> = first.into_iter().map(|body| Draft::service("controller", body)).collect();
         store.append(&StreamId::run(&run), Expected::default(), &drafts).await?;
-        store.enqueue(&run, &workspace).await?;
-        Ok(run)
+        let lease = store.enqueue_claimed(&run, &workspace, worker, LEASE_TTL).await?;
+        Ok((run, lease))
+    }
+
+    /// What of the subject's tree visible scenarios are made of, besides their own folder. The log tells it, so it names
+    /// nothing of a holdout; what only holdouts use must not be in the tree at all.
+    fn shared(&self) -> Vec<String> {
+        let [subject, scenarios] = [&self.spec.subject, &self.spec.scenarios].map(|folder| {
+            let folder = self.repository.join(folder);
+            folder.canonicalize().unwrap_or(folder)
+        });
+        let inside = |file: &SuiteFile| {
+            let path = file.origin.canonicalize().ok().filter(|path| !path.starts_with(&scenarios))?;
+            Some(path.strip_prefix(&subject).ok()?.display().to_string())
+        };
+        self.visible.iter().filter_map(inside).collect()
     }
 
     fn copy_into(&self, dir: &RunDir) -> Result<Tree, Error> {
@@ -326,8 +295,8 @@ impl Compiled {
         fs::set_permissions(dir.sealed(), fs::Permissions::from_mode(SEALED_MODE)).map_err(io(&dir.sealed()))?;
         make(&dir.scenarios())?;
         fs::write(dir.spec(), &self.spec_text).map_err(io(&dir.spec()))?;
-        copy_suite(&self.visible, &dir.scenarios())?;
-        copy_suite(&self.holdout, &dir.sealed())?;
+        copy_files(&self.visible, &dir.scenarios())?;
+        copy_files(&self.holdout, &dir.sealed())?;
         let subject = self.repository.join(&self.spec.subject);
         Ok(sandbox::hydrate(&subject, &dir.seed(), &self.exclude())?)
     }
@@ -363,17 +332,6 @@ struct StoredSettings {
     satisfaction: model::spec::Satisfaction,
 }
 
-/// What scenarios share is copied with them, so that the copies load like the originals.
-fn copy_suite(suite: &Suite, folder: &Path) -> Result<(), Error> {
-    for (path, source) in suite.files() {
-        let path = folder.join(path);
-        let parent = path.parent().unwrap_or(folder);
-        fs::create_dir_all(parent).map_err(io(parent))?;
-        fs::write(&path, source.text()).map_err(io(&path))?;
-    }
-    Ok(())
-}
-
 fn relative(path: &Path, root: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     full.strip_prefix(root).unwrap_or(&full).display().to_string()
@@ -383,15 +341,6 @@ fn relative(path: &Path, root: &Path) -> String {
 fn fresh_seed() -> u64 {
     let (high, low) = Uuid::new_v4().as_u64_pair();
     high ^ low
-}
-
-/// What the run builds from: spec, scenarios, holdouts, tree.
-fn seed_digest(spec: &Spec, visible: &Suite, holdout: &Suite, tree: &Tree) -> Digest {
-    let mut digest = Digest::ZERO.chain(spec.digest.as_bytes());
-    for (_, source) in visible.files().into_iter().chain(holdout.files()) {
-        digest = digest.chain(source.text().as_bytes());
-    }
-    digest.chain(tree.digest().to_string().as_bytes())
 }
 
 impl Seed {
@@ -408,14 +357,16 @@ impl Seed {
         let subject = SubjectConfig::load(&dir.seed())?;
         let (visible, holdout) = suites(&dir.scenarios(), &dir.sealed(), &spec, &subject)?;
         let tree = Tree::scan(&dir.seed(), &builder_exclude())?;
-        let digest = seed_digest(&spec, &visible, &holdout, &tree);
+        let (shown, hidden) = (visible.files()?, holdout.files()?);
+        let digest = seed_digest(&spec, &shown, &hidden, &tree);
         if digest != created.seed {
             return Err(Error::Changed { run: created.run.clone(), expected: created.seed, found: digest });
         }
-        let secrets = secrets(&holdout);
-        let public = public(&spec_source, &visible, &holdout, &dir);
+        let secrets = secrets(&holdout)?;
+        let public = public(&spec_source, &shown, &holdout, &dir);
         let (settings, created_at) = (stored.settings, created.created_at);
-        let judging = judging(&spec, &created.spec.path);
+        let mut judging = judging(&spec, &created.spec.path);
+        judging.extend(settings.shared.iter().cloned());
         let grading = tokio::sync::Mutex::default();
         Ok(Self {
             spec,
@@ -427,6 +378,7 @@ impl Seed {
             created_at,
             dir,
             tree,
+            shown,
             secrets,
             public,
             judging,
@@ -445,32 +397,4 @@ impl Seed {
         let position = self.secrets.iter().position(|secret| secret.alias == alias)?;
         self.holdout.scenarios.get(position).map(AsRef::as_ref)
     }
-}
-
-/// `harness.yaml`, and what the spec names, relative to the subject's folder.
-fn judging(spec: &Spec, spec_path: &str) -> Vec<String> {
-    let plain =
-        |path: &str| -> PathBuf { Path::new(path).components().filter(|part| *part != Component::CurDir).collect() };
-    let subject = plain(&spec.subject);
-    let named = [spec_path, &spec.scenarios, &spec.holdout].into_iter().map(plain);
-    let inside = named.filter_map(|path| path.strip_prefix(&subject).ok().map(|path| path.display().to_string()));
-    std::iter::once("harness.yaml".to_owned()).chain(inside.filter(|path| !path.is_empty())).collect()
-}
-
-fn secrets(holdout: &Suite) -> Vec<Secret> {
-    let secret = |(n, scenario): (usize, &std::sync::Arc<Scenario>)| Secret {
-        alias: format!("holdout-{}", n + 1),
-        canary: scenario.canary.clone().unwrap_or_default(),
-        text: scenario.sources().into_iter().map(located::Source::text).collect::<Vec<_>>().join("\n"),
-    };
-    holdout.scenarios.iter().enumerate().map(secret).collect()
-}
-
-/// Themes are public: they are what a builder may be told.
-fn public(spec: &Source, visible: &Suite, holdout: &Suite, dir: &RunDir) -> Vec<String> {
-    let themes =
-        holdout.scenarios.iter().filter_map(|scenario| scenario.theme.as_ref().map(|theme| format!("theme: {theme}")));
-    let scenarios = visible.files().into_iter().map(|(_, source)| source.text().to_owned());
-    let harness = fs::read_to_string(dir.seed().join("harness.yaml")).ok();
-    std::iter::once(spec.text().to_owned()).chain(scenarios).chain(harness).chain(themes).collect()
 }
