@@ -15,10 +15,11 @@ use model::event::Body;
 use super::{SPEC, agents::mended_app};
 
 const DISK: &str = "size=192M,mode=0711"; // the database alone takes about 60 MiB
-/// Waits, the first time, until the disk was filled; then it builds.
-const AGENT: &str =
-    "if [ ! -e tried ]; then touch tried hold; echo waiting; while [ -e hold ]; do sleep 0.02; done; fi;
-    cp mended.py app.py && rm tried";
+/// Waits until the disk was filled, at most ten seconds, and builds. How many attempts the full disk takes depends on what
+/// space the database has left in its own files, and each starts from a fresh tree: only the first one is told to go on.
+const AGENT: &str = "touch hold; echo waiting; tries=0;
+    while [ -e hold ] && [ $tries -lt 500 ]; do sleep 0.02; tries=$((tries + 1)); done;
+    cp mended.py app.py && rm -f hold";
 
 /// Unmounted when dropped.
 struct SmallDisk(PathBuf);
