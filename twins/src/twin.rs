@@ -97,10 +97,12 @@ pub(crate) enum Refusal {
 }
 
 /// A service, imitated. Implementations hold plain state: cloning one is a snapshot.
-pub(crate) trait Twin: Clone + Send + 'static {
+pub(crate) trait Twin: Clone + Send + Sized + 'static {
     const MANIFEST: Manifest;
     const OPERATIONS: &'static [Operation<Self>];
     const IDEMPOTENCY: Option<IdempotencyRule> = None;
+    /// Where all operations are found besides the root: GitHub Enterprise has its API below `/api/v3`.
+    const MOUNT: Option<&'static str> = None;
 
     /// `operation` is for services where some calls need no credentials or other ones.
     fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal>;
@@ -115,6 +117,11 @@ pub(crate) trait Twin: Clone + Send + 'static {
     /// and the journal shows it.
     fn violations(&self, _request: &Request, _operation: &str) -> Vec<Violation> {
         Vec::new()
+    }
+
+    /// Runs an operation. A service that does something around each of them (quotas, conditional requests) does it here.
+    fn perform(&mut self, context: &mut Context<'_>, request: &Request, operation: &Operation<Self>) -> Reply {
+        (operation.run)(self, context, request).unwrap_or_else(|error| error)
     }
 
     /// The tables, for assertions.
@@ -159,6 +166,16 @@ pub(crate) struct Event {
     pub(crate) id: String,
     pub(crate) kind: String,
     pub(crate) payload: String,
+    /// Besides those of the signature.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// The key of the one endpoint that gets it; none: all that want its kind.
+    pub(crate) only: Option<String>,
+}
+
+impl Event {
+    pub(crate) fn new(id: impl Into<String>, kind: impl Into<String>, payload: impl Into<String>) -> Self {
+        Self { id: id.into(), kind: kind.into(), payload: payload.into(), headers: Vec::new(), only: None }
+    }
 }
 
 /// What a handler may use besides its state: the time, fresh ids, and the outbox.
@@ -255,7 +272,7 @@ struct Hosted<T: Twin> {
 
 /// `twin`, ready to be served.
 pub(crate) fn hosted<T: Twin>(twin: T) -> Box<dyn AnyTwin> {
-    Box::new(Hosted { twin, routes: Arc::new(Routes::of(T::OPERATIONS)) })
+    Box::new(Hosted { twin, routes: Arc::new(Routes::of(T::OPERATIONS, T::MOUNT)) })
 }
 
 impl<T: Twin> AnyTwin for Hosted<T> {
@@ -276,7 +293,7 @@ impl<T: Twin> AnyTwin for Hosted<T> {
     }
 
     fn perform(&mut self, index: usize, context: &mut Context<'_>, request: &Request) -> Reply {
-        (T::OPERATIONS[index].run)(&mut self.twin, context, request).unwrap_or_else(|error| error)
+        self.twin.perform(context, request, &T::OPERATIONS[index])
     }
 
     fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal> {

@@ -71,7 +71,10 @@ async fn post(shared: &Shared, twin: &Arc<str>, delivery: &Delivery) -> Result<u
         return Err("dropped on purpose".to_owned());
     }
     let (url, headers) = prepared(shared, twin, delivery)?;
-    let mut request = CLIENT.post(url).header("content-type", "application/json; charset=utf-8");
+    let mut request = CLIENT.post(url);
+    if !headers.iter().any(|(name, _)| *name == "content-type") {
+        request = request.header("content-type", "application/json; charset=utf-8");
+    }
     for (name, value) in headers {
         request = request.header(name, value);
     }
@@ -95,12 +98,12 @@ fn prepared(shared: &Shared, twin: &Arc<str>, delivery: &Delivery) -> Result<Pre
         _ => delivery.to.clone(),
     };
     let payload = delivery.event.payload.as_bytes();
-    let headers = match delivery.proof {
+    let proof = match delivery.proof {
         Proof::Right => cell.twin.sign(&delivery.secret, payload, delivery.signed_at),
         Proof::WrongSecret => cell.twin.sign(&format!("{}_wrong", delivery.secret), payload, delivery.signed_at),
         Proof::Missing => Vec::new(),
     };
-    Ok((url, headers))
+    Ok((url, delivery.event.headers.iter().cloned().chain(proof).collect()))
 }
 
 /// One for the process, as making one costs milliseconds and it holds no state. Receivers on this machine speak plain

@@ -45,6 +45,16 @@ pub(crate) struct Endpoint {
     /// Event names, or `*`.
     #[serde(default = "every_event")]
     pub(crate) events: Vec<String>,
+    /// By which the service addresses an event to this one alone.
+    #[serde(skip)]
+    pub(crate) key: Option<String>,
+}
+
+impl Endpoint {
+    fn wants(&self, event: &Event) -> bool {
+        let addressed = event.only.is_none() || event.only == self.key;
+        addressed && self.events.iter().any(|kind| kind == "*" || *kind == event.kind)
+    }
 }
 
 fn every_event() -> Vec<String> {
@@ -159,10 +169,9 @@ impl Outbox {
     }
 
     fn enqueue(&mut self, endpoints: &[Endpoint], event: &Arc<Event>, posting: Posting) -> usize {
-        let wants = |endpoint: &&Endpoint| endpoint.events.iter().any(|kind| kind == "*" || *kind == event.kind);
         let lag = posting.delay + self.delay + if self.newest_first { REORDER_LAG } else { LAG };
         let before = self.pending.len();
-        for endpoint in endpoints.iter().filter(wants) {
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.wants(event)) {
             if self.pending.len() == PENDING_MAX {
                 break;
             }
@@ -328,11 +337,12 @@ mod tests {
     use super::*;
 
     fn endpoints() -> Vec<Endpoint> {
-        vec![Endpoint { to: "http://localhost/".to_owned(), secret: "s".to_owned(), events: every_event() }]
+        let (to, secret) = ("http://localhost/".to_owned(), "s".to_owned());
+        vec![Endpoint { to, secret, events: every_event(), key: None }]
     }
 
     fn event() -> Event {
-        Event { id: "evt_1".to_owned(), kind: "paid".to_owned(), payload: "{}".to_owned() }
+        Event::new("evt_1", "paid", "{}")
     }
 
     fn later() -> Instant {
@@ -363,6 +373,17 @@ mod tests {
             outbox.announce(&endpoints, event(), Treatment::Plain, Timestamp::UNIX_EPOCH);
         }
         assert_eq!((outbox.pending.len(), outbox.events.len()), (PENDING_MAX, LOG_MAX));
+    }
+
+    #[test]
+    fn an_addressed_event_goes_to_its_endpoint_only() {
+        let (mut outbox, mut endpoints) = (Outbox::default(), [endpoints(), endpoints()].concat());
+        endpoints[1].key = Some("hook".to_owned());
+        let addressed = Event { only: Some("hook".to_owned()), ..event() };
+        outbox.announce(&endpoints, addressed, Treatment::Plain, Timestamp::UNIX_EPOCH);
+        assert_eq!(outbox.pending.len(), 1);
+        outbox.announce(&endpoints, event(), Treatment::Plain, Timestamp::UNIX_EPOCH);
+        assert_eq!(outbox.pending.len(), 3);
     }
 
     #[test]

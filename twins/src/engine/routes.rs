@@ -16,7 +16,10 @@ pub(crate) struct Route {
 }
 
 /// All paths of a twin, and below each the operations that share it, in the order of the twin's table.
-pub(crate) struct Routes(Router<Vec<Candidate>>);
+pub(crate) struct Routes {
+    router: Router<Vec<Candidate>>,
+    mount: Option<&'static str>,
+}
 
 struct Candidate {
     index: usize,
@@ -30,7 +33,7 @@ struct Candidate {
 impl Routes {
     /// # Panics
     /// Where two paths contradict each other: a mistake in the twin's table, found by the first test that opens it.
-    pub(crate) fn of<T>(operations: &'static [Operation<T>]) -> Self {
+    pub(crate) fn of<T>(operations: &'static [Operation<T>], mount: Option<&'static str>) -> Self {
         let mut paths: Vec<(&str, Vec<Candidate>)> = Vec::new();
         for (index, operation) in operations.iter().enumerate() {
             let Operation { name, method, path, when, .. } = *operation;
@@ -44,11 +47,12 @@ impl Routes {
         for (path, candidates) in paths {
             router.insert(path, candidates).unwrap_or_else(|error| panic!("{path}: {error}"));
         }
-        Self(router)
+        Self { router, mount }
     }
 
     pub(crate) fn find(&self, request: &Request) -> Option<Route> {
-        let found = self.0.at(&request.path).ok()?;
+        let below = self.mount.and_then(|mount| request.path.strip_prefix(mount)).filter(|path| path.starts_with('/'));
+        let found = self.router.at(below.unwrap_or(&request.path)).ok()?;
         let fits = |candidate: &&Candidate| {
             (candidate.method == request.method || candidate.method == "*")
                 && candidate.when.is_none_or(|when| when(request))
@@ -97,7 +101,7 @@ mod tests {
 
     fn find(method: &str, path: &str, raw_query: &str) -> Option<(&'static str, Vec<(&'static str, String)>)> {
         let request = Request::bare(method, &format!("{path}?{raw_query}"));
-        Routes::of(OPERATIONS).find(&request).map(|route| (route.operation, route.params))
+        Routes::of(OPERATIONS, None).find(&request).map(|route| (route.operation, route.params))
     }
 
     #[test]
@@ -114,6 +118,14 @@ mod tests {
     fn a_condition_tells_operations_of_one_path_apart() {
         assert_eq!(find("PUT", "/v1/a/x", "acl").map(|found| found.0), Some("asked"));
         assert_eq!(find("PUT", "/v1/a/x", "").map(|found| found.0), Some("put"));
+    }
+
+    #[test]
+    fn operations_are_found_below_the_mount_too() {
+        let mounted = Routes::of(OPERATIONS, Some("/api/v3"));
+        let find = |path: &str| mounted.find(&Request::bare("GET", path)).map(|route| route.operation);
+        assert_eq!((find("/api/v3/v1/a/x"), find("/v1/a/x")), (Some("one"), Some("one")));
+        assert_eq!((find("/api/v3v1/a/x"), find("/api/v3")), (None, None));
     }
 
     #[test]

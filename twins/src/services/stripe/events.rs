@@ -35,7 +35,7 @@ impl StripeEvent {
 
     pub(super) fn webhook(&self) -> Event {
         let payload = serde_json::to_string_pretty(&self.body).expect("an event has text keys only");
-        Event { id: self.id.clone(), kind: self.kind.clone(), payload }
+        Event::new(self.id.clone(), self.kind.clone(), payload)
     }
 }
 
