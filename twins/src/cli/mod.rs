@@ -1,0 +1,113 @@
+//! The command line. Each command is a module; what it prints on standard output is for programs as well as people.
+
+mod config;
+mod serve;
+mod verify;
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  twins serve stripe slack                         two twins on free ports
+  twins serve stripe=4010 --seed 7 --json          a port of your choice, one JSON line per twin
+  twins serve stripe --config twins.yaml           accounts, keys and webhooks from a file
+  twins serve stripe --space-header                isolated state per value of `x-twin-space`
+  curl ADMIN/journal/export > calls.jsonl && twins verify calls.jsonl";
+
+#[derive(Parser)]
+#[command(
+    name = "twins",
+    version,
+    about = "Digital twins of outside services, on loopback, deterministic",
+    after_help = EXAMPLES
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves twins until interrupted.
+    Serve(serve::Options),
+    /// Lists the twins with their operations.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Checks a script of the LLM twin without playing it.
+    Check { script: PathBuf },
+    /// Checks the hash chain of an exported journal; ends with 1 where it was changed.
+    Verify {
+        /// A file of JSON lines, or `-` for standard input.
+        file: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the JSON schema of what the admin API takes.
+    Schema { of: Schema },
+    /// Prints completions for a shell.
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Schema {
+    FaultRule,
+    CallQuery,
+}
+
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
+    let mut out = std::io::stdout();
+    match cli.command {
+        Command::Serve(options) => serve::run(options).await?,
+        Command::List { json } => list(json)?,
+        Command::Check { script } => {
+            twins::script::check(&script)?;
+            say(&mut out, "the script is fine")?;
+        }
+        Command::Verify { file, json } => return verify::run(&file, json),
+        Command::Schema { of } => {
+            let schema = match of {
+                Schema::FaultRule => schemars::schema_for!(twins::FaultRule),
+                Schema::CallQuery => schemars::schema_for!(twins::CallQuery),
+            };
+            say(&mut out, &serde_json::to_string_pretty(&schema)?)?;
+        }
+        Command::Completions { shell } => clap_complete::generate(shell, &mut Cli::command(), "twins", &mut out),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(as_json: bool) -> Result<()> {
+    let mut out = std::io::stdout();
+    if as_json {
+        return say(&mut out, &serde_json::to_string_pretty(&twins::catalogue())?);
+    }
+    for twin in twins::catalogue() {
+        say(&mut out, &format!("{} ({})", twin.name, twin.api_version))?;
+        for operation in twin.operations {
+            say(&mut out, &format!("  {operation}"))?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn say(out: &mut impl Write, line: &str) -> Result<()> {
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+}
