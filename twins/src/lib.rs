@@ -40,7 +40,7 @@ pub use engine::{
     space::{Served, Snapshot, Space},
 };
 pub use error::TwinError;
-pub use twin::{TwinInfo, Violation};
+pub use twin::{RouteInfo, TwinInfo, Violation};
 
 /// Every twin with its operations and actions, in the order of their names: what a lint checks names against.
 pub fn catalogue() -> Vec<TwinInfo> {

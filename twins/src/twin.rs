@@ -347,8 +347,18 @@ pub struct TwinInfo {
     pub name: &'static str,
     pub api_version: &'static str,
     pub operations: Vec<&'static str>,
+    /// How each operation is called, in the same order.
+    pub routes: Vec<RouteInfo>,
     /// What `act` understands, webhook actions included.
     pub actions: Vec<&'static str>,
+}
+
+/// Method (`*`: any) and path of an operation.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RouteInfo {
+    pub operation: &'static str,
+    pub method: &'static str,
+    pub path: &'static str,
 }
 
 impl TwinInfo {
@@ -359,6 +369,14 @@ impl TwinInfo {
             name: T::MANIFEST.name,
             api_version: T::MANIFEST.api_version,
             operations: T::OPERATIONS.iter().map(|operation| operation.name).collect(),
+            routes: T::OPERATIONS
+                .iter()
+                .map(|operation| RouteInfo {
+                    operation: operation.name,
+                    method: operation.method,
+                    path: operation.path,
+                })
+                .collect(),
             actions,
         }
     }

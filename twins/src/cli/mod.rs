@@ -90,8 +90,8 @@ fn list(as_json: bool) -> Result<()> {
     }
     for twin in twins::catalogue() {
         say(&mut out, &format!("{} ({})", twin.name, twin.api_version))?;
-        for operation in twin.operations {
-            say(&mut out, &format!("  {operation}"))?;
+        for route in twin.routes {
+            say(&mut out, &format!("  {:<32} {:<6} {}", route.operation, route.method, route.path))?;
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 mod anthropic;
 mod cli;
 mod determinism;
+mod determinism_gate;
 mod faults;
 mod journal;
 mod lifecycle;
