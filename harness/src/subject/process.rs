@@ -146,6 +146,7 @@ impl Launcher for ProcessLauncher {
         }
         let started = Instant::now();
         let mut group = spawn(command, &request.argv)?;
+        let birth = leaks::Birth::of(group.id);
         let input = feed(group.child.stdin.take(), request.stdin);
         let streams = [group.child.stdout.take().map(reader), group.child.stderr.take().map(reader)];
         let [stdout, stderr] = streams.map(|stream| collect(stream, request.output_bytes_max));
@@ -156,7 +157,7 @@ impl Launcher for ProcessLauncher {
         // Children that were left in the group hold the pipes open; they have no business after the command's end.
         group.kill();
         input.abort();
-        let leaks = leaks::sweep_since(&tmp_dir, group.id);
+        let leaks = leaks::sweep_since(&tmp_dir, group.id, birth);
         let [(stdout, cut_out), (stderr, cut_err)] = [drained(stdout).await, drained(stderr).await];
         Ok(ExecOutput { exit, stdout, stderr, truncated: cut_out || cut_err, duration: started.elapsed(), leaks })
     }
@@ -164,9 +165,9 @@ impl Launcher for ProcessLauncher {
     async fn exec_on_terminal(&self, request: ExecRequest, terminal: Terminal) -> Result<TerminalOutput, LaunchError> {
         let command = self.terminal_command(&request).ok_or_else(empty)?;
         let (group, reader, writer) = pty::open(command, &terminal, &request.argv)?;
-        let id = group.id;
+        let (id, birth) = (group.id, leaks::Birth::of(group.id));
         let mut left = pty::Session::new(group, reader, writer).run(&request, &terminal).await;
-        left.output.leaks = leaks::sweep_since(tmp_dir(&request), id);
+        left.output.leaks = leaks::sweep_since(tmp_dir(&request), id, birth);
         Ok(left)
     }
 }
