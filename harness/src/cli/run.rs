@@ -162,8 +162,10 @@ async fn watch(arguments: &RunArgs) -> Result<u8, Failed> {
     let mut changes = Changes::below(&arguments.selection.subject, &arguments.selection.paths)?;
     let mut interrupts = Interrupts::new()?;
     let mut touched = Touched::All;
+    // By which a changed file is told to be a scenario: the last that could be read.
+    let mut known: Option<Suite> = None;
     loop {
-        let suite = match arguments.fresh() {
+        let is_done = match arguments.fresh() {
             Ok(mut order) => {
                 touched.keep(&mut order.plan.suite);
                 let suite = order.plan.suite.clone();
@@ -186,17 +188,20 @@ async fn watch(arguments: &RunArgs) -> Result<u8, Failed> {
                         Err(failed) => writeln!(io::stderr(), "{failed}")?,
                     }
                 }
-                arguments.all()
+                true
             }
+            // Perhaps half written: what was to be run is run when it can be read.
             Err(failed) => {
                 writeln!(io::stderr(), "{failed}")?;
-                None
+                false
             }
         };
-        touched = tokio::select! {
-            touched = changes.next(suite.as_ref()) => touched,
+        known = arguments.all().or(known);
+        let next = tokio::select! {
+            next = changes.next(known.as_ref()) => next,
             () = interrupts.next() => return Ok(INTERRUPTED),
         };
+        touched = if is_done { next } else { touched.and(next) };
         say_again(&touched)?;
     }
 }

@@ -124,12 +124,23 @@ impl<C: Behind, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<C, R, W> {
                     Ok(_) | Err(_) => is_open = false,
                 },
                 written = self.writer.write(&progress.typed), if is_open && !progress.typed.is_empty() => match written {
-                    Ok(bytes) => drop(progress.typed.drain(..bytes)),
+                    Ok(bytes) => progress.have_typed(bytes),
                     Err(_) => progress.typed.clear(),
                 },
                 exit = self.command.ended() => return End::Exited(exit),
                 () = sleep_until(turn_deadline) => {
-                    return if turn_deadline < deadline { End::Unanswered } else { End::TimedOut };
+                    let turn = progress.turn;
+                    // What has been printed counts, also where this loop comes to it late.
+                    if let Ok(Ok(bytes @ 1..)) = timeout(Duration::ZERO, self.reader.read(&mut buffer)).await {
+                        display.show(&buffer[..bytes]);
+                        progress.listen(display);
+                    }
+                    if turn_deadline == deadline {
+                        return End::TimedOut;
+                    }
+                    if turn == progress.turn {
+                        return End::Unanswered;
+                    }
                 }
             }
         }
@@ -152,6 +163,12 @@ impl Progress<'_> {
             self.typed.extend_from_slice(turn.send.as_bytes());
             (self.seen, self.turn, self.turn_since) = (end, self.turn + 1, Instant::now());
         }
+    }
+
+    /// The command's time for the next sign begins when it can read what comes before.
+    fn have_typed(&mut self, bytes: usize) {
+        self.typed.drain(..bytes);
+        self.turn_since = Instant::now();
     }
 
     fn deadline(&self) -> Option<Instant> {
