@@ -48,6 +48,7 @@ def flaky(key, failures):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body must not wait until the head is acknowledged
 
     def log_message(self, *_):
         pass
