@@ -201,11 +201,13 @@ fn load_suite(
     Ok(suite)
 }
 
+const STORE_DEFAULT: &str = ".harness";
+
 /// Where runs are kept.
 #[derive(Args, Debug)]
 struct StoreArgs {
     /// Where runs are kept
-    #[arg(long, value_name = "DIR", default_value = ".harness", help_heading = "Stored runs")]
+    #[arg(long, value_name = "DIR", default_value = STORE_DEFAULT, help_heading = "Stored runs")]
     store: PathBuf,
 }
 

@@ -4,7 +4,6 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     str::FromStr,
-    time::Duration,
 };
 
 use clap::Args;
@@ -143,8 +142,7 @@ fn told(run: &StoredRun, mut see: impl FnMut(&TrialRecord)) -> Result<Report, Jo
         tally.add(&record);
         see(&record);
     }
-    let took = records.ending().map_or(0, |ending| ending.duration_ms);
-    Ok(tally.report(Duration::from_millis(took)))
+    Ok(tally.report(records.duration()))
 }
 
 /// Every record, and the report at the end.

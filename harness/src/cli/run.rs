@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{self, Write as _},
     num::NonZero,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
@@ -20,7 +20,7 @@ use serde_json::Value as Json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    Failed, Selection, StoreArgs,
+    Failed, STORE_DEFAULT, Selection, StoreArgs,
     asked::Asked,
     progress::Followers,
     report::{Output, paint},
@@ -309,6 +309,7 @@ impl RunArgs {
             trials: self.trials,
             seed: self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
             gate,
+            arguments: self.arguments(),
             ..self.plan(&asked, suite, subject, vars)
         };
         Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes, resumed: None })
@@ -335,6 +336,7 @@ impl RunArgs {
             trials: roster.trials,
             seed: roster.seed,
             gate: roster.gate,
+            arguments: roster.arguments.clone(),
             ..self.plan(&asked, suite, subject, vars)
         };
         if !stored.is_same_suite(&plan) {
@@ -353,6 +355,24 @@ impl RunArgs {
             vars,
             ..Plan::new(suite, subject, asked.subject.clone())
         }
+    }
+
+    /// What to write after `harness run` to select the same again. Values may be secrets, so they are left out.
+    fn arguments(&self) -> Vec<String> {
+        let path = |path: &Path| path.display().to_string();
+        let mut words: Vec<_> = self.selection.paths.iter().map(|file| path(file)).collect();
+        let mut add = |name: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        };
+        let (subject, store) = (&self.selection.subject, &self.store.store);
+        add("--subject", (subject != Path::new(".")).then(|| path(subject)));
+        add("--target", self.target.as_ref().map(Url::to_string));
+        self.allow_origin.iter().for_each(|origin| add("--allow-origin", Some(origin.clone())));
+        add("--vars-file", self.vars_file.as_deref().map(path));
+        self.vars.iter().for_each(|(name, _)| add("--var", Some(format!("{name}=…"))));
+        add("--store", (store != Path::new(STORE_DEFAULT)).then(|| path(store)));
+        words.extend(self.selection.holdout.then(|| "--holdout".to_owned()));
+        words
     }
 
     fn vars(&self) -> Result<BTreeMap<String, Json>, Failed> {

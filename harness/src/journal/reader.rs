@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -68,6 +69,7 @@ impl StoredRun {
             line: 0,
             whole_bytes: 0,
             ending: None,
+            worked: Worked::since(self.manifest.roster.started_at),
             buffer: Vec::new(),
             is_over: false,
         })
@@ -125,6 +127,7 @@ pub struct Records {
     line: usize,
     whole_bytes: u64,
     ending: Option<Ending>,
+    worked: Worked,
     buffer: Vec<u8>,
     is_over: bool,
 }
@@ -133,6 +136,11 @@ impl Records {
     /// How the run ended; known when all records are read.
     pub fn ending(&self) -> Option<&Ending> {
         self.ending.as_ref()
+    }
+
+    /// How long the run took or, where it has not ended, how long it ran until its last record.
+    pub fn duration(&self) -> Duration {
+        self.ending.as_ref().map_or_else(|| self.worked.total(), |ending| Duration::from_millis(ending.duration_ms))
     }
 
     /// The next whole line, without its end. A torn last line is none.
@@ -158,7 +166,8 @@ impl Records {
             let event: Event<TrialRecord> = event
                 .map_err(|error| tampered(self.line, format!("this is no event of a run: {error}"), &self.path))?;
             self.ending = ending(&event);
-            if let Event::TrialFinished { record } = event {
+            self.worked.see(&event);
+            if let Event::TrialFinished { record, .. } = event {
                 return Ok(Some(record));
             }
         }
@@ -179,11 +188,64 @@ impl Iterator for Records {
     }
 }
 
+/// The time in which a run was at work, by the instants in its log: pauses before it was resumed are none.
+#[derive(Clone, Copy, Debug)]
+struct Worked {
+    before: Duration,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Worked {
+    fn since(started_at: Option<Timestamp>) -> Self {
+        Self { before: Duration::ZERO, since: started_at, until: None }
+    }
+
+    fn see<Record>(&mut self, event: &Event<Record>) {
+        match *event {
+            Event::TrialFinished { at: Some(at), .. } => self.until = Some(at),
+            Event::RunResumed { at } => *self = Self { before: self.total(), since: Some(at), until: None },
+            Event::TrialFinished { at: None, .. } | Event::RunEnded { .. } => {}
+        }
+    }
+
+    fn total(self) -> Duration {
+        let span = self.since.zip(self.until).map(|(since, until)| until.duration_since(since));
+        // A clock that was set back tells nothing.
+        self.before + span.and_then(|span| Duration::try_from(span).ok()).unwrap_or_default()
+    }
+}
+
 fn ending<Record>(event: &Event<Record>) -> Option<Ending> {
     match *event {
         Event::RunEnded { at, outcome, executed, satisfied, valid, duration_ms } => {
             Some(Ending { at, outcome, executed, satisfied, valid, duration_ms })
         }
         Event::TrialFinished { .. } | Event::RunResumed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{Event, Worked};
+
+    #[test]
+    fn a_run_worked_until_its_last_record_and_not_while_it_was_interrupted() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let finished = |second| Event::TrialFinished { at: Some(at(second)), record: () };
+        let mut worked = Worked::since(Some(at(100)));
+        assert_eq!(worked.total(), Duration::ZERO);
+        for event in [finished(103), finished(107), Event::RunResumed { at: at(1_000) }, finished(1_005)] {
+            worked.see(&event);
+        }
+        assert_eq!(worked.total(), Duration::from_secs(12));
+        worked.see(&finished(999));
+        assert_eq!(worked.total(), Duration::from_secs(7), "a clock that was set back adds nothing");
+        worked.see(&Event::TrialFinished { at: None, record: () });
+        assert_eq!(worked.total(), Duration::from_secs(7));
     }
 }

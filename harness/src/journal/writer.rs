@@ -33,9 +33,23 @@ struct Waiting {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub(super) enum Event<Record> {
-    TrialFinished { record: Record },
-    RunResumed { at: Timestamp },
-    RunEnded { at: Timestamp, outcome: Outcome, executed: u32, satisfied: u32, valid: u32, duration_ms: u64 },
+    TrialFinished {
+        /// Absent in logs of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+        record: Record,
+    },
+    RunResumed {
+        at: Timestamp,
+    },
+    RunEnded {
+        at: Timestamp,
+        outcome: Outcome,
+        executed: u32,
+        satisfied: u32,
+        valid: u32,
+        duration_ms: u64,
+    },
 }
 
 impl RunLog {
@@ -80,7 +94,7 @@ impl RunLog {
 #[async_trait]
 impl Observer for RunLog {
     async fn trial_finished(&self, record: &TrialRecord) -> Result<(), ObserverError> {
-        Ok(self.keep(&Event::TrialFinished { record }).await?)
+        Ok(self.keep(&Event::TrialFinished { at: Some(Timestamp::now()), record }).await?)
     }
 }
 

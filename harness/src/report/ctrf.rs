@@ -16,10 +16,10 @@ pub fn ctrf(report: &Report) -> Json {
         "results": {
             "tool": { "name": "harness", "version": env!("CARGO_PKG_VERSION") },
             "summary": {
-                "tests": report.scenarios.len(),
+                "tests": report.scenarios.len() + report.skipped.len(),
                 "passed": report.having(Status::Passed),
                 "failed": report.having(Status::Failed),
-                "skipped": report.having(Status::Skipped),
+                "skipped": report.having(Status::Skipped) + report.skipped.len(),
                 "pending": 0,
                 "other": report.having(Status::Error),
                 "flaky": flaky,
@@ -34,13 +34,25 @@ pub fn ctrf(report: &Report) -> Json {
                     "seed": report.seed,
                 },
             },
-            "tests": report.cases().map(|(scenario, status, invalid)| test(report, scenario, status, &invalid)).collect::<Vec<_>>(),
+            "tests": tests(report),
         },
     });
     if let Some(at) = report.started_at {
         document["timestamp"] = json!(at);
     }
     document
+}
+
+/// Those that files say not to run come last.
+fn tests(report: &Report) -> Vec<Json> {
+    let run = report.cases().map(|(scenario, status, invalid)| test(report, scenario, status, &invalid));
+    let skipped = report.skipped.iter().map(|skipped| {
+        json!({
+            "name": skipped.scenario, "status": word(Status::Skipped), "rawStatus": "skipped", "duration": 0,
+            "suite": [report.subject], "message": skipped.reason,
+        })
+    });
+    run.chain(skipped).collect()
 }
 
 fn test(report: &Report, scenario: &ScenarioReport, status: Status, invalid: &[&Invalid]) -> Json {
@@ -151,11 +163,20 @@ mod tests {
     #[test]
     fn the_document_is_what_the_format_asks_for() {
         let schema = jsonschema::validator_for(&schema()).unwrap();
-        for report in [samples::report(), samples::good()] {
+        for report in [samples::report(), samples::good(), samples::with_skipped()] {
             let document = ctrf(&report);
             let wrong: Vec<_> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
             assert!(wrong.is_empty(), "{wrong:#?}");
         }
+    }
+
+    #[test]
+    fn what_a_file_says_not_to_run_is_a_skipped_test_with_its_reason() {
+        let document = ctrf(&samples::with_skipped());
+        let (summary, tests) = (&document["results"]["summary"], &document["results"]["tests"]);
+        assert_eq!((&summary["tests"], &summary["passed"], &summary["skipped"]), (&json!(3), &json!(2), &json!(1)));
+        let test = &tests[2];
+        assert_eq!((&test["status"], &test["message"]), (&json!("skipped"), &json!("not <built> yet")));
     }
 
     #[test]

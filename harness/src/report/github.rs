@@ -6,6 +6,7 @@ use super::{Outcome, Report, ScenarioReport, TrialFailure, ctrf, status::Status,
 use crate::scenario::Kind;
 
 const SUMMARY_FAILURES_MAX: usize = 20; // a summary holds 1 MiB, and a reader far less
+const SUMMARY_SKIPPED_MAX: usize = 20; // of those that a file says not to run
 const MESSAGE_BYTES_MAX: usize = 4 * 1024; // of one failure; an annotation shows no more
 
 /// One line for each scenario that is not as it should be, as workflow commands.
@@ -30,6 +31,13 @@ pub fn annotations(report: &Report) -> String {
         let place = place(scenario, first);
         let message = data(crate::expect::cut(message, MESSAGE_BYTES_MAX).trim_end());
         out.push_str(&format!("::{level} {place}title={}::{message}\n", property(&title)));
+    }
+    for skipped in &report.skipped {
+        let title = property(&format!("skipped {}", skipped.scenario));
+        out.push_str(&format!(
+            "::notice title={title}::{}\n",
+            data(&crate::expect::cut(skipped.reason.clone(), MESSAGE_BYTES_MAX))
+        ));
     }
     out
 }
@@ -85,6 +93,12 @@ pub fn markdown(report: &Report) -> String {
     }
     add("| | Scenario | Requirements | Satisfied | Interval | Slowest |\n|---|---|---|---:|---|---:|");
     report.scenarios.iter().for_each(|scenario| add(&row(report, scenario)));
+    report.skipped.iter().take(SUMMARY_SKIPPED_MAX).for_each(|skipped| {
+        add(&format!("| ⏭️ skipped | {}: {} | | | | |", text(&skipped.scenario), text(&skipped.reason)));
+    });
+    if report.skipped.len() > SUMMARY_SKIPPED_MAX {
+        add(&format!("\n{} more scenarios are skipped.", report.skipped.len() - SUMMARY_SKIPPED_MAX));
+    }
     let failed: Vec<_> = report.scenarios.iter().filter(|scenario| !scenario.failures.is_empty()).collect();
     failed.iter().take(SUMMARY_FAILURES_MAX).for_each(|scenario| add(&details(scenario)));
     if failed.len() > SUMMARY_FAILURES_MAX {
@@ -158,6 +172,21 @@ mod tests {
         ::warning file=scenarios/broken.yaml,title=unknown broken%3A 0 of 0 trials satisfied::status: expected 200, got 402%0Ajson $.a: expected "<b>", got nothing there
         "#);
         assert_eq!(annotations(&samples::good()), "");
+    }
+
+    #[test]
+    fn what_a_file_says_not_to_run_is_told_with_its_reason() {
+        let report = samples::with_skipped();
+        assert_eq!(annotations(&report), "::notice title=skipped later::not <built> yet\n");
+        let summary = markdown(&report);
+        assert!(summary.contains("| ⏭️ skipped | later: not &lt;built&gt; yet | | | | |\n"), "{summary}");
+        let reason = "no | table\n::error::x".to_owned();
+        let mut many = report;
+        many.skipped = vec![crate::scenario::Skipped { scenario: "a".to_owned(), reason }; 30];
+        let summary = markdown(&many);
+        assert_eq!(summary.matches("a: no &#124; table ::error::x |").count(), 20);
+        assert!(summary.ends_with("\n10 more scenarios are skipped.\n"), "{summary}");
+        assert!(annotations(&many).lines().all(|line| line.starts_with("::notice ")));
     }
 
     #[test]

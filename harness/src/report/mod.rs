@@ -74,6 +74,9 @@ pub struct Report {
     /// Scenarios that a file says not to run; they count neither way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
+    /// What the command was given to select scenarios and subject; without values that may be secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
     /// Trials that are not counted, with the reason; of each scenario at most [`FAILURES_KEPT_MAX`].
     pub invalid: Vec<Invalid>,
     pub duration_ms: u64,

@@ -26,6 +26,9 @@ pub struct Roster {
     /// What files say is not to be run.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// What the command was given to select scenarios and subject; without values that may be secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
 }
 
 /// One scenario of a roster.
@@ -58,6 +61,7 @@ impl Roster {
             trials: plan.trials,
             scenarios: plan.suite.scenarios.iter().map(|scenario| Entry::of(scenario)).collect(),
             skipped: plan.suite.skipped.clone(),
+            arguments: plan.arguments.clone(),
         }
     }
 }

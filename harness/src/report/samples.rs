@@ -9,7 +9,7 @@ use super::{Entry, Report, Roster, Tally};
 use crate::{
     record::{Failure, Phase, StepRecord, StepVerdict, TrialRecord, Verdict},
     run::Gate,
-    scenario::Kind,
+    scenario::{Kind, Skipped},
 };
 
 pub(crate) fn record(scenario: &str, trial: u32, verdict: Verdict) -> TrialRecord {
@@ -77,6 +77,12 @@ pub(crate) fn through_node(module: &str, input: &str) -> String {
     answer(&mut node, input)
 }
 
+/// The same, and one that its file says not to run.
+pub(crate) fn with_skipped() -> Report {
+    let skipped = Skipped { scenario: "later".to_owned(), reason: "not <built> yet".to_owned() };
+    Report { skipped: vec![skipped], ..good() }
+}
+
 /// What another program makes of a text, on its standard output.
 pub(crate) fn piped(program: &str, arguments: &[&str], input: &str) -> String {
     answer(Command::new(program).args(arguments), input)
@@ -134,5 +140,6 @@ pub(crate) fn roster(trials: u32) -> Roster {
         trials,
         scenarios: ["good", "bad", "flaky", "broken"].map(entry).into(),
         skipped: Vec::new(),
+        arguments: Vec::new(),
     }
 }

@@ -91,6 +91,7 @@ impl Tally {
             executed: self.rows.iter().map(|row| row.executed).sum(),
             scenarios: self.scenarios(),
             skipped: self.roster.skipped.clone(),
+            arguments: self.roster.arguments.clone(),
             invalid: self.rows.iter().flat_map(|row| row.invalid.iter().cloned()).collect(),
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }

@@ -132,7 +132,7 @@ fn slowest(report: &Report) -> Option<String> {
     (!named.is_empty()).then(|| format!("slowest: {}", named.join(", ")))
 }
 
-/// What to add to the command so that only what failed runs, with the same random values.
+/// The command that runs only what failed, with the same random values.
 fn again(report: &Report) -> Option<String> {
     let failed = report.scenarios.iter().filter(|scenario| needs_attention(scenario));
     let names: Vec<_> = failed.map(|scenario| regex::escape(&scenario.scenario).replace("\\-", "-")).collect();
@@ -142,7 +142,9 @@ fn again(report: &Report) -> Option<String> {
         some if some.len() <= NAMES_IN_FILTER_MAX => format!("--filter '^({})$'", some.join("|")),
         _ => "--last-failed".to_owned(),
     };
-    Some(format!("again: harness run {which} --seed {} --trials {}", report.seed, trials(report)))
+    let arguments = report.arguments.iter().map(|word| format!("{} ", words::shell_word(&words::printable(word))));
+    let arguments: String = arguments.collect();
+    Some(format!("again: harness run {arguments}{which} --seed {} --trials {}", report.seed, trials(report)))
 }
 
 /// Of each scenario, as planned.
@@ -188,6 +190,16 @@ mod tests {
           slowest: good 1.25 s, bad 1.25 s, flaky 1.25 s
           again: harness run --filter '^(bad|flaky|broken)$' --seed 7 --trials 2
         "#);
+    }
+
+    #[test]
+    fn what_the_command_was_given_stands_in_the_line_that_runs_it_again() {
+        let arguments = ["my scenarios/a.yaml", "--target", "http://127.0.0.1:1", "--var", "user=…"];
+        let mut report = samples::report();
+        report.arguments = arguments.map(str::to_owned).into();
+        let text = terminal(&report, Paint::Plain);
+        let line = "again: harness run 'my scenarios/a.yaml' --target http://127.0.0.1:1 --var 'user=…' --filter '^(bad|flaky|broken)$' --seed 7 --trials 2\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

@@ -54,6 +54,15 @@ pub(super) fn place(failed: &TrialFailure) -> String {
     }
 }
 
+/// One word for a POSIX shell, whatever it holds; a NUL cannot be in an argument at all.
+pub(super) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\0', "").replace('\'', r"'\''"))
+}
+
 /// A duration as people read it.
 pub(super) fn duration(ms: u64) -> String {
     match ms {
@@ -71,6 +80,9 @@ pub(super) fn counts(report: &Report) -> String {
         text.push_str(&format!(" ({} of {} planned were run)", report.executed, report.planned));
     }
     text.push_str(&format!(", {}", plural(report.scenarios.len(), "scenario")));
+    if !report.skipped.is_empty() {
+        text.push_str(&format!(", {} skipped", report.skipped.len()));
+    }
     let flaky = report.scenarios.iter().filter(|scenario| scenario.flake == Flake::Flaky).count();
     if flaky > 0 {
         text.push_str(&format!(", {flaky} flaky"));

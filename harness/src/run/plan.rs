@@ -32,6 +32,8 @@ pub struct Plan {
     pub stop_early: StopEarly,
     /// Values that scenarios are given; they stand in for variables of the same name.
     pub vars: BTreeMap<String, Json>,
+    /// What to write after `harness run` to select the same scenarios and subject again; for the report only.
+    pub arguments: Vec<String>,
 }
 
 impl Plan {
@@ -48,6 +50,7 @@ impl Plan {
             gate: Gate::Every { confidence: 0.95 },
             stop_early: StopEarly::Never,
             vars: BTreeMap::new(),
+            arguments: Vec::new(),
         }
     }
 }

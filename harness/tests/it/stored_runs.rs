@@ -117,6 +117,9 @@ fn a_killed_run_goes_on_where_it_was() {
     assert!(text(&busy.stderr).contains("is being written by another process"), "{}", text(&busy.stderr));
     running.kill().unwrap();
     running.wait().unwrap();
+    let cut = harness(dir.path(), &["report", "--format", "json"]);
+    let cut: harness::Report = serde_json::from_slice(&cut.stdout).unwrap();
+    assert!(cut.executed == 2 && cut.duration_ms > 0, "it ran until its last record: {cut:?}");
     let torn = format!("{}{{\"chain\":\"0123", log(dir.path()));
     std::fs::write(&log_path, torn).unwrap();
     std::fs::write(dir.path().join("go"), "").unwrap();
@@ -138,6 +141,11 @@ fn a_run_is_not_resumed_as_another_one() {
     assert_eq!(harness(dir.path(), &["run", "--var", "word=\"yes\""]).status.code(), Some(0));
     let manifest = std::fs::read_to_string(dir.path().join(".harness/latest/run.json")).unwrap();
     assert!(!manifest.contains("yes"), "values may be secrets: {manifest}");
+    harness(dir.path(), &["run", "scenarios", "--var", "word=no", "--seed", "3"]);
+    let shown = text(&harness(dir.path(), &["report"]).stdout);
+    let again = "again: harness run scenarios --var 'word=…' --filter '^a$' --seed 3 --trials 1\n";
+    assert!(shown.contains(again), "{shown}");
+    assert_eq!(harness(dir.path(), &["run", "--var", "word=\"yes\""]).status.code(), Some(0));
     let without = harness(dir.path(), &["run", "--resume"]);
     assert_eq!(without.status.code(), Some(2));
     assert!(text(&without.stderr).contains("give it again with --var word="), "{}", text(&without.stderr));

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value as Json};
 use url::Url;
 
+use crate::report::words::shell_word as quoted;
+
 /// Made by curl itself, or true of the first connection only.
 const OWN_HEADERS: [&str; 4] = ["host", "content-length", "connection", "transfer-encoding"];
 
@@ -158,15 +160,6 @@ pub(super) fn entries(value: &Json) -> impl Iterator<Item = (String, String)> {
 
 fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// One word for a POSIX shell, whatever it holds; a NUL cannot be in an argument at all.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\0', "").replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

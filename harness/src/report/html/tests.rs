@@ -68,6 +68,13 @@ fn a_report_without_records_shows_its_failures() {
 }
 
 #[test]
+fn what_a_file_says_not_to_run_is_listed_with_its_reason() {
+    let page = html(&samples::with_skipped(), &Gallery::default());
+    assert!(page.contains("<b>later</b> not &lt;built&gt; yet") && page.contains(", 1 skipped"), "{page}");
+    assert!(!html(&samples::good(), &Gallery::default()).contains("aria-label=\"skipped\""));
+}
+
+#[test]
 fn what_is_cut_is_told() {
     let mut gallery = Gallery::default();
     let mut record = samples::record("bad", 1, Verdict::Unsatisfied);

@@ -11,7 +11,7 @@ use crate::{
     record::{TrialRecord, Verdict},
     report::{Invalid, Outcome, Report, ScenarioReport, TrialFailure, diff, words},
     run::Gate,
-    scenario::Kind,
+    scenario::{Kind, Skipped},
     stats::{Flake, Interval},
 };
 
@@ -34,6 +34,14 @@ pub(super) struct Page {
     filters: Vec<Filter>,
     rows: Vec<Row>,
     left_out: usize,
+    /// Those that files say not to run.
+    skipped: Vec<SkippedView>,
+}
+
+#[derive(Serialize)]
+struct SkippedView {
+    scenario: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -159,7 +167,14 @@ impl Page {
             filters: filters.into_iter().filter(|filter| filter.count > 0).collect(),
             rows: rows.iter().map(|(scenario, _, invalid)| Row::of(scenario, invalid, gallery)).collect(),
             left_out,
+            skipped: report.skipped.iter().take(ROWS_MAX).map(SkippedView::of).collect(),
         }
+    }
+}
+
+impl SkippedView {
+    fn of(skipped: &Skipped) -> Self {
+        Self { scenario: printable(&skipped.scenario), reason: printable(&skipped.reason) }
     }
 }
 
