@@ -74,6 +74,20 @@ async fn an_early_exit_fails_with_the_last_words() {
 }
 
 #[tokio::test]
+async fn a_subject_whose_port_is_taken_fails_with_its_words() {
+    let holds = "import os, socket, subprocess, sys; held = socket.create_server(('127.0.0.1', int(os.environ['PORT']))); \
+                 sys.exit(subprocess.call([sys.executable, 'notes.py']))";
+    let yaml = format!(
+        "subject: notes\nstart: {{ argv: [python3, -c, {holds:?}], env: {{ PORT: \"{{{{ port }}}}\", DATA_DIR: \"{{{{ data_dir }}}}\" }} }}\nready: {{ http: /health, within: 20s }}\n"
+    );
+    let record = python_trial(config(&yaml), GET_NOTE).await;
+    assert_eq!(record.verdict, Verdict::Unsatisfied);
+    let message = record.failure.unwrap().message;
+    assert!(message.contains("ended early with exit code 1; the end of its log:"), "{message}");
+    assert!(message.contains("Address already in use"), "{message}");
+}
+
+#[tokio::test]
 async fn a_subject_that_is_never_ready_fails() {
     let record = python_trial(python_ready("never_ready", "{ http: /health, within: 300ms }"), GET_NOTE).await;
     assert_eq!(record.verdict, Verdict::Unsatisfied);
