@@ -1,4 +1,5 @@
-//! What a twin costs: opening a space, a read, and a charge, over a kept-alive loopback connection.
+//! What a twin costs: opening a space, a read, and a charge, over a kept-alive loopback connection; and going back to
+//! a snapshot of few rows and of many, which must cost the same.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -44,5 +45,35 @@ fn stripe_calls(bench: &mut Criterion) {
     runtime.block_on(space.close());
 }
 
-criterion_group!(benches, open_and_close, stripe_calls);
+fn snapshots(bench: &mut Criterion) {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let runtime = Runtime::new().unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for rows in [10, 10_000] {
+        let space = runtime.block_on(async {
+            let space = engine().space("bench", 1);
+            let base = space.serve("stripe", Value::Null).unwrap().base_url;
+            for _ in 0..rows {
+                let form = [("email", "a@example.com"), ("name", "A")];
+                let request = client.post(format!("{base}/v1/customers")).bearer_auth("sk_test_twin").form(&form);
+                assert!(request.send().await.unwrap().status().is_success());
+            }
+            space
+        });
+        bench.bench_function(&format!("{rows} rows: snapshot and restore"), |it| {
+            it.iter(|| space.restore(&space.snapshot()));
+        });
+        runtime.block_on(async {
+            bench.bench_function(&format!("{rows} rows: fork and drop"), |it| {
+                it.iter(|| {
+                    let fork = space.fork(None, "fork").unwrap();
+                    space.drop_named(fork.name()).unwrap();
+                });
+            });
+            space.close().await;
+        });
+    }
+}
+
+criterion_group!(benches, open_and_close, stripe_calls, snapshots);
 criterion_main!(benches);

@@ -223,23 +223,34 @@ impl<'a> Context<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
     seed: Seed,
-    counters: BTreeMap<&'static str, u64>,
+    tables: BTreeMap<&'static str, Stream>,
+}
+
+/// The ids of one table: how many there are, and what they are drawn from.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    count: u64,
+    seed: Seed,
 }
 
 impl Ids {
     pub(crate) fn new(seed: Seed) -> Self {
-        Self { seed, counters: BTreeMap::new() }
+        Self { seed, tables: BTreeMap::new() }
+    }
+
+    fn advance(&mut self, table: &'static str) -> Stream {
+        let stream = self.tables.entry(table).or_insert_with(|| Stream { count: 0, seed: self.seed.child(table) });
+        stream.count += 1;
+        *stream
     }
 
     fn count(&mut self, table: &'static str) -> u64 {
-        let counter = self.counters.entry(table).or_default();
-        *counter += 1;
-        *counter
+        self.advance(table).count
     }
 
     fn next(&mut self, table: &'static str, length: usize) -> String {
-        let number = self.count(table);
-        self.seed.child(table).token(number, length)
+        let Stream { count, seed } = self.advance(table);
+        seed.token(count, length)
     }
 }
 

@@ -66,6 +66,7 @@ impl Cell {
         if let Some(reply) = &mut plan.reply {
             self.twin.decorate(&context, request, reply);
         }
+        plan.announced = !events.is_empty();
         self.announce(events, moment);
         plan
     }
@@ -134,7 +135,8 @@ impl Desk<'_> {
         // What never reaches the client is no answer in the journal either.
         let reply = reply.filter(|_| !matches!(transport, Transport::Hang | Transport::Reset));
         let (operation, rule) = (Some(route.operation), Some(hit.number));
-        Plan { operation, fault: Some(hit.rule.kind), rule, violations: Vec::new(), reply, transport, in_use }
+        let (fault, violations) = (Some(hit.rule.kind), Vec::new());
+        Plan { operation, fault, rule, violations, reply, transport, in_use, announced: false }
     }
 
     /// The stream with what the rule does to it, or the answer as it was where it is no stream.

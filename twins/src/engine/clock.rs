@@ -6,29 +6,46 @@ use jiff::{SignedDuration, Timestamp};
 use crate::TwinError;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Clock(Timestamp);
+pub(crate) struct Clock {
+    now: Timestamp,
+    /// As headers write it, with the second that it is good for.
+    date: (i64, String),
+}
 
 impl Clock {
     /// Starts at `start_at`, cut to whole milliseconds.
     pub(crate) fn new(start_at: Timestamp) -> Self {
-        Self(Timestamp::from_millisecond(start_at.as_millisecond()).expect("was a timestamp before it was cut"))
+        let now = Timestamp::from_millisecond(start_at.as_millisecond()).expect("was a timestamp before it was cut");
+        Self { now, date: (now.as_second(), http_date(now)) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0
+        self.now
     }
 
     pub(crate) fn tick(&mut self) -> Timestamp {
-        self.0 = self.0.saturating_add(SignedDuration::from_millis(1)).expect("a signed duration saturates");
-        self.0
+        self.now = self.now.saturating_add(SignedDuration::from_millis(1)).expect("a signed duration saturates");
+        self.now
+    }
+
+    /// What a `Date` header says now.
+    pub(crate) fn http_date(&mut self) -> &str {
+        if self.date.0 != self.now.as_second() {
+            self.date = (self.now.as_second(), http_date(self.now));
+        }
+        &self.date.1
     }
 
     /// Time never goes back: ids and cursors are ordered by it.
     pub(crate) fn advance_to(&mut self, to: Timestamp) -> Result<(), TwinError> {
-        if to < self.0 {
-            return Err(TwinError::ClockBackwards { now: self.0, to });
+        if to < self.now {
+            return Err(TwinError::ClockBackwards { now: self.now, to });
         }
         *self = Self::new(to);
         Ok(())
     }
+}
+
+fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

@@ -23,7 +23,8 @@ use crate::{
 
 /// What the transport shall do.
 pub(crate) struct Exchange {
-    pub(crate) reply: Option<Reply>,
+    /// Shared with the journal.
+    pub(crate) reply: Option<Arc<Reply>>,
     pub(crate) transport: Transport,
     /// Keeps an idempotency key in use until the answer has left.
     pub(crate) ticket: Option<Ticket>,
@@ -109,26 +110,27 @@ impl Core {
         Moment { now, elapsed_ms: elapsed.try_into().expect("the clock never goes back") }
     }
 
-    /// Answers one request. `ticket` of the plan is the idempotency key that stays in use until the answer has left.
-    pub(crate) fn exchange(&mut self, twin: &Arc<str>, mut request: Request) -> Plan {
+    /// Answers one request, whose reply is apart from the plan. `in_use` of the plan is the idempotency key that stays in use until the answer has left.
+    pub(crate) fn exchange(&mut self, twin: &Arc<str>, mut request: Request) -> (Plan, Option<Arc<Reply>>) {
         self.clock.tick();
         let moment = self.moment();
         let cell = self.cells.get_mut(twin).expect("a listener exists only for a twin of the space");
         let mut plan = cell.answer(moment, &mut request);
         if let Some(reply) = &mut plan.reply {
-            reply.set("date", moment.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+            reply.set("date", self.clock.http_date());
         }
+        let reply = plan.reply.take().map(Arc::new);
         self.journal.record(Record {
             twin: Arc::clone(twin),
             operation: plan.operation,
             request,
-            reply: plan.reply.clone(),
+            reply: reply.clone(),
             fault: plan.fault,
             rule: plan.rule,
             violations: std::mem::take(&mut plan.violations),
             virtual_at: moment.now,
         });
-        plan
+        (plan, reply)
     }
 }
 
@@ -141,11 +143,14 @@ pub(crate) struct Plan {
     pub(crate) reply: Option<Reply>,
     pub(crate) transport: Transport,
     pub(crate) in_use: Option<String>,
+    /// Webhooks were announced.
+    pub(crate) announced: bool,
 }
 
 impl Plan {
     pub(crate) fn plain(operation: Option<&'static str>, reply: Reply) -> Self {
         let (transport, violations) = (Transport::Whole, Vec::new());
-        Self { operation, fault: None, rule: None, violations, reply: Some(reply), transport, in_use: None }
+        let reply = Some(reply);
+        Self { operation, fault: None, rule: None, violations, reply, transport, in_use: None, announced: false }
     }
 }

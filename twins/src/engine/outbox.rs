@@ -85,6 +85,8 @@ pub(crate) struct Delivery {
     pub(crate) signed_at: Timestamp,
     /// This attempt does not arrive.
     pub(crate) lost: bool,
+    /// Lets every other delivery that is due go first.
+    overtaken: bool,
     /// Comes again where it is refused.
     repeats: bool,
     attempt: u32,
@@ -118,13 +120,14 @@ struct Posting {
     signed_at: Timestamp,
     delay: Duration,
     lost: bool,
+    overtaken: bool,
     repeats: bool,
 }
 
 impl Default for Posting {
     fn default() -> Self {
         let signed_at = Timestamp::UNIX_EPOCH;
-        Self { proof: Proof::Right, signed_at, delay: Duration::ZERO, lost: false, repeats: true }
+        Self { proof: Proof::Right, signed_at, delay: Duration::ZERO, lost: false, overtaken: false, repeats: true }
     }
 }
 
@@ -153,7 +156,7 @@ impl Outbox {
             Treatment::Plain => {}
             Treatment::Late(delay) => posting.delay = delay,
             Treatment::Copies(times) => copies = times,
-            Treatment::Overtaken => posting.delay = REORDER_LAG,
+            Treatment::Overtaken => (posting.delay, posting.overtaken) = (REORDER_LAG, true),
             Treatment::WronglySigned => posting.proof = Proof::WrongSecret,
             Treatment::Unsigned => posting.proof = Proof::Missing,
             Treatment::Stale => posting.signed_at = stale(now),
@@ -184,6 +187,7 @@ impl Outbox {
                 proof: posting.proof,
                 signed_at: posting.signed_at,
                 lost: posting.lost,
+                overtaken: posting.overtaken,
                 repeats: posting.repeats,
                 attempt: 0,
                 due: Instant::now() + lag,
@@ -214,8 +218,10 @@ impl Outbox {
             return None;
         }
         let due = self.pending.iter().enumerate().filter(|(_, it)| it.due <= now && self.reachable(it));
-        let order = |(_, delivery): &(usize, &Delivery)| delivery.number;
-        let (index, _) = if self.newest_first { due.max_by_key(order) } else { due.min_by_key(order) }?;
+        // However late the courier is: what may overtake does.
+        let oldest = |(_, it): &(usize, &Delivery)| (it.overtaken, it.number);
+        let newest = |(_, it): &(usize, &Delivery)| (!it.overtaken, it.number);
+        let (index, _) = if self.newest_first { due.max_by_key(newest) } else { due.min_by_key(oldest) }?;
         Some(self.pending.remove(index))
     }
 
@@ -384,6 +390,16 @@ mod tests {
         assert_eq!(outbox.pending.len(), 1);
         outbox.announce(&endpoints, event(), Treatment::Plain, Timestamp::UNIX_EPOCH);
         assert_eq!(outbox.pending.len(), 3);
+    }
+
+    #[test]
+    fn an_overtaken_webhook_lets_all_others_go_first_however_late_it_is() {
+        let mut outbox = Outbox::default();
+        for treatment in [Treatment::Overtaken, Treatment::Plain, Treatment::Plain] {
+            outbox.announce(&endpoints(), event(), treatment, Timestamp::UNIX_EPOCH);
+        }
+        let order = std::iter::from_fn(|| outbox.take_due(later())).map(|delivery| delivery.number);
+        assert_eq!(order.collect::<Vec<_>>(), [2, 3, 1]);
     }
 
     #[test]

@@ -94,11 +94,14 @@ impl Shared {
     }
 
     pub(crate) fn exchange(self: &Arc<Self>, twin: &Arc<str>, request: Request) -> Exchange {
-        let plan = self.core().exchange(twin, request);
-        self.outbox_changed.notify_one();
+        let (plan, reply) = self.core().exchange(twin, request);
+        // Waking the courier for every request would cost more than the request.
+        if plan.announced {
+            self.outbox_changed.notify_one();
+        }
         self.journal_changed.notify_waiters();
         let ticket = plan.in_use.map(|key| Ticket { shared: Arc::clone(self), twin: Arc::clone(twin), key });
-        Exchange { reply: plan.reply, transport: plan.transport, ticket }
+        Exchange { reply, transport: plan.transport, ticket }
     }
 
     /// Whether a rule refuses the connection that was just accepted.

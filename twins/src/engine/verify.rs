@@ -94,9 +94,9 @@ impl Space {
     pub fn unread_fields(&self) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
         let mut unread: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
         for entry in self.entries_after(0) {
-            let (Some(operation), Some(fields)) = (entry.operation, entry.request.unread()) else { continue };
+            let (Some(operation), Some(fields)) = (entry.operation, &entry.unread) else { continue };
             let known = unread.entry(entry.twin.to_string()).or_default().entry(operation.to_owned()).or_default();
-            known.extend(fields);
+            known.extend(fields.iter().cloned());
             known.sort();
             known.dedup();
         }

@@ -71,10 +71,9 @@ fn head(reply: &Reply, framing: &str) -> Vec<u8> {
 }
 
 /// Half of the JSON under a correct length: it arrives well and does not parse.
-pub(super) fn garbled(mut reply: Reply) -> Response<Outgoing> {
+pub(super) fn garbled(reply: &Reply) -> Response<Outgoing> {
     let bytes = reply.body.bytes();
-    reply.body = Body::Json(bytes.slice(..bytes.len() / 2));
-    whole(reply)
+    with_head(reply, Outgoing::from(bytes.slice(..bytes.len() / 2)))
 }
 
 /// Announces the whole body and closes the connection before its end.
@@ -104,7 +103,7 @@ fn what_arrives(body: &Body, cut: Cut) -> Vec<Bytes> {
 }
 
 /// A stream that pauses before an event; another answer waits as a whole.
-pub(super) async fn late(reply: Reply, delay: Duration, at_event: Option<usize>) -> Response<Outgoing> {
+pub(super) async fn late(reply: &Reply, delay: Duration, at_event: Option<usize>) -> Response<Outgoing> {
     let (Body::Events(frames), Some(event)) = (&reply.body, at_event) else {
         sleep(delay).await;
         return whole(reply);
@@ -115,7 +114,7 @@ pub(super) async fn late(reply: Reply, delay: Duration, at_event: Option<usize>)
         }
         Ok::<_, std::convert::Infallible>(frame)
     });
-    with_head(&reply, Outgoing::from_stream(pieces))
+    with_head(reply, Outgoing::from_stream(pieces))
 }
 
 /// A few bytes at a time.

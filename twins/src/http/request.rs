@@ -52,7 +52,8 @@ pub(crate) struct Part {
 impl Request {
     /// `body` is `None` where it was larger than the twin takes; the path begins behind its first `mount_bytes`.
     pub(crate) fn new(parts: &hyper::http::request::Parts, mount_bytes: usize, body: Option<Bytes>) -> Self {
-        let content = body.as_ref().map_or(Content::TooLarge, |body| Content::of(&parts.headers, body));
+        let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content = body.as_ref().map_or(Content::TooLarge, |body| Content::of(kind, body));
         let (mount, path) = parts.uri.path().split_at(mount_bytes);
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         Self {
@@ -74,6 +75,17 @@ impl Request {
     pub(crate) fn bare(method: &str, path_and_query: &str) -> Self {
         let request = hyper::Request::builder().method(method).uri(path_and_query).body(());
         Self::new(&request.expect("is a request").into_parts().0, 0, Some(Bytes::new()))
+    }
+
+    /// Lets go of what can be read again from the bytes: it is several times their size.
+    pub(crate) fn fold(&mut self) {
+        (self.query, self.content) = (Value::Null, Content::Empty);
+    }
+
+    /// A folded request as it was.
+    pub(crate) fn unfolded(&self) -> Self {
+        let content = Content::of(self.header(CONTENT_TYPE.as_str()).unwrap_or_default(), &self.body);
+        Self { query: nested(self.raw_query.as_bytes()), content, ..self.clone() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -123,11 +135,10 @@ impl Request {
 }
 
 impl Content {
-    fn of(headers: &HeaderMap, body: &Bytes) -> Self {
+    fn of(kind: &str, body: &Bytes) -> Self {
         if body.is_empty() {
             return Self::Empty;
         }
-        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if kind.contains("json") {
             serde_json::from_slice(body).map_or_else(|error| Self::Malformed(error.to_string()), Self::Json)
         } else if kind.starts_with("application/x-www-form-urlencoded") {

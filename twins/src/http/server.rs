@@ -60,7 +60,7 @@ impl Face {
 
 /// A request that names a space which cannot be: no service ever says this, so there is no dialect for it.
 fn refused(error: &TwinError) -> Response<Outgoing> {
-    whole(Reply::json(400, &serde_json::json!({"error": error.to_string()})))
+    whole(&Reply::json(400, &serde_json::json!({"error": error.to_string()})))
 }
 
 /// Runs until the space closes.
@@ -172,23 +172,23 @@ async fn respond(
         (Transport::Hang, _) | (_, None) => return std::future::pending().await,
         (Transport::Duplicate, Some(reply)) => return ending.ask(End::duplicate(&reply)).await,
         (Transport::MalformedChunk, Some(reply)) => return ending.ask(End::malformed_chunk(&reply)).await,
-        (Transport::Whole, Some(reply)) => whole(reply),
-        (Transport::Late { delay, at_event }, Some(reply)) => broken::late(reply, delay, at_event).await,
+        (Transport::Whole, Some(reply)) => whole(&reply),
+        (Transport::Late { delay, at_event }, Some(reply)) => broken::late(&reply, delay, at_event).await,
         (Transport::Dribble { bytes, interval }, Some(reply)) => broken::dribble(&reply, bytes, interval),
-        (Transport::Garbled, Some(reply)) => broken::garbled(reply),
+        (Transport::Garbled, Some(reply)) => broken::garbled(&reply),
         (Transport::Cut(cut), Some(reply)) => broken::cut(&reply, cut),
     };
     drop(ticket); // from here on the idempotency key is free for a replay
     Ok(response)
 }
 
-pub(super) fn whole(reply: Reply) -> Response<Outgoing> {
+pub(super) fn whole(reply: &Reply) -> Response<Outgoing> {
     let body = match &reply.body {
         Body::Empty => Outgoing::empty(),
         Body::Json(bytes) | Body::Bytes(bytes) => Outgoing::from(bytes.clone()),
         Body::Events(frames) => Outgoing::from_stream(stream::iter(frames.clone()).map(Ok::<_, Infallible>)),
     };
-    with_head(&reply, body)
+    with_head(reply, body)
 }
 
 pub(super) fn with_head(reply: &Reply, body: Outgoing) -> Response<Outgoing> {

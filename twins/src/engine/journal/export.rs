@@ -107,7 +107,7 @@ impl Entry {
                 headers: reply.headers.iter().map(|(name, value)| (Cow::Borrowed(&**name), value.into())).collect(),
                 body: LineBody::owned(reply.body.bytes().to_vec()),
             }),
-            unread: request.unread(),
+            unread: self.unread.clone(),
             previous: self.previous.to_hex().to_string(),
             hash: self.hash.to_hex().to_string(),
         };
@@ -220,7 +220,7 @@ mod tests {
         let mut journal = Journal::new();
         for body in [0, 3, 5] {
             let mut record = record(body);
-            record.reply = Some(Reply::bytes(200, "x/y", vec![0xff; body]));
+            record.reply = Some(Reply::bytes(200, "x/y", vec![0xff; body]).into());
             journal.record(record);
         }
         journal.entries().map(|entry| entry.line("s") + "\n").collect()

@@ -50,7 +50,7 @@ pub(crate) struct Record {
     pub(crate) twin: Arc<str>,
     pub(crate) operation: Option<&'static str>,
     pub(crate) request: Request,
-    pub(crate) reply: Option<Reply>,
+    pub(crate) reply: Option<Arc<Reply>>,
     pub(crate) fault: Option<FaultKind>,
     pub(crate) rule: Option<u32>,
     pub(crate) violations: Vec<Violation>,
@@ -61,6 +61,8 @@ pub(crate) struct Record {
 #[derive(Debug)]
 pub(crate) struct Entry {
     record: Record,
+    /// Of a request that was not performed nothing could be read.
+    pub(crate) unread: Option<Vec<String>>,
     /// Counts from 1, over all twins of the space.
     pub(crate) seq: u64,
     previous: blake3::Hash,
@@ -80,10 +82,12 @@ impl Journal {
         Self { blocks: VecDeque::new(), left: 0, kept: 0, bytes: 0, next_seq: 1, head: chain::first() }
     }
 
-    pub(crate) fn record(&mut self, record: Record) {
+    pub(crate) fn record(&mut self, mut record: Record) {
+        let unread = record.request.unread();
+        record.request.fold();
         let (seq, previous) = (self.next_seq, self.head);
         let hash = chain::hash(&previous, &chain::Link::of(&record, seq));
-        let entry = Entry { record, seq, previous, hash };
+        let entry = Entry { record, unread, seq, previous, hash };
         self.next_seq += 1;
         self.head = hash;
         self.bytes += entry.size();
