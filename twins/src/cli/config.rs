@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result, anyhow, bail};
 use located::{Place, Source, Spanned, yaml};
 use serde_json::{Value, json};
 use twins::TwinError;
+
+/// Twins that play scripts.
+const SCRIPTED: [&str; 2] = ["anthropic", "openai"];
 
 pub(super) struct Config {
     source: Source,
@@ -14,8 +17,8 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// `given` is JSON where it begins like JSON, or the path of a file.
-    pub(super) fn read(given: Option<&str>, script: Option<&Path>) -> Result<Self> {
+    /// `given` is JSON where it begins like JSON, or the path of a file; the script is for those of `served` that play.
+    pub(super) fn read(given: Option<&str>, script: Option<&Path>, served: &[String]) -> Result<Self> {
         let source = match given {
             None => Source::new("--config", "{}"),
             Some(text) if text.trim_start().starts_with('{') => Source::new("--config", text),
@@ -25,7 +28,14 @@ impl Config {
         let places = sections.iter().map(|(twin, section)| (twin.clone(), Place::of(section))).collect();
         let mut left: BTreeMap<_, _> = sections.into_iter().map(|(twin, section)| (twin, section.value)).collect();
         if let Some(script) = script {
-            left.entry("anthropic".to_owned()).or_insert_with(|| json!({}))["script"] = json!(script);
+            let plays = |twin: &&str| served.iter().any(|wanted| wanted.split('=').next() == Some(*twin));
+            let players: Vec<_> = SCRIPTED.into_iter().filter(plays).collect();
+            if players.is_empty() {
+                bail!("--script is for the twins {}; serve one of them", SCRIPTED.join(" and "));
+            }
+            for twin in players {
+                left.entry(twin.to_owned()).or_insert_with(|| json!({}))["script"] = json!(script);
+            }
         }
         Ok(Self { source, left, places })
     }

@@ -39,7 +39,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Checks a script of the LLM twin without playing it.
+    /// Checks a script of the LLM twins without playing it.
     Check { script: PathBuf },
     /// Checks the hash chain of an exported journal; ends with 1 where it was changed.
     Verify {

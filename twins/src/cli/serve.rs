@@ -22,7 +22,7 @@ pub(super) struct Options {
     /// Where the virtual clock starts (RFC 3339); now, where left out.
     #[arg(long)]
     start_at: Option<Timestamp>,
-    /// The script that the LLM twin plays.
+    /// The script that the LLM twins play.
     #[arg(long)]
     script: Option<PathBuf>,
     /// Configuration by twin: a file (YAML or JSON), or JSON itself: `{"stripe": {"account": {"secret_key": "sk_test_1"}}}`.
@@ -48,7 +48,7 @@ pub(super) async fn run(options: Options) -> Result<()> {
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for an interrupt")?;
     let start_at = options.start_at.unwrap_or_else(Timestamp::now);
     let space = Engine::new(EngineOptions { seed: options.seed, start_at }).space("serve", 0);
-    let mut config = Config::read(options.config.as_deref(), options.script.as_deref())?;
+    let mut config = Config::read(options.config.as_deref(), options.script.as_deref(), &options.twins)?;
     if let Some(header) = &options.space_header {
         space.name_spaces(header)?;
     }

@@ -32,7 +32,6 @@ impl Reply {
         Self { status, headers: Vec::new(), body: Body::Json(bytes.into()) }.header("content-type", "application/json")
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for services that answer with something else than JSON"))]
     pub(crate) fn bytes(status: u16, content_type: &str, bytes: impl Into<Bytes>) -> Self {
         Self { status, headers: Vec::new(), body: Body::Bytes(bytes.into()) }.header("content-type", content_type)
     }

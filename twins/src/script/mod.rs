@@ -14,19 +14,22 @@
 //!     say: Done.
 //! ```
 //!
-//! `format` is the file as written, `conditions` what `when` means, `play` the choice and the making of an answer.
+//! `format` is the file as written, `conditions` what `when` means, `transcript` the facts of a conversation in any
+//! provider's form, `play` the choice and the making of an answer.
 
 mod conditions;
 mod format;
 mod play;
+mod transcript;
 
 use std::path::Path;
 
 use located::{Diagnostics, Source};
 
 pub(crate) use self::{
-    format::{Script, StopReason},
-    play::{Block, Facts, Played},
+    format::{Script, StopReason, Usage},
+    play::{Block, Facts},
+    transcript::Transcript,
 };
 
 /// Reads and checks a script with every file it names.

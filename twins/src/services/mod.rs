@@ -4,25 +4,34 @@ mod sendgrid;
 mod slack;
 
 mod anthropic;
+mod llm;
+mod openai;
 mod stripe;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::{anthropic::Anthropic, sendgrid::Sendgrid, slack::Slack, stripe::Stripe};
+use self::{anthropic::Anthropic, openai::Openai, sendgrid::Sendgrid, slack::Slack, stripe::Stripe};
 use crate::{
     TwinError,
     twin::{AnyTwin, TwinInfo, hosted},
 };
 
 pub(crate) fn catalogue() -> Vec<TwinInfo> {
-    vec![TwinInfo::of::<Anthropic>(), TwinInfo::of::<Sendgrid>(), TwinInfo::of::<Slack>(), TwinInfo::of::<Stripe>()]
+    vec![
+        TwinInfo::of::<Anthropic>(),
+        TwinInfo::of::<Openai>(),
+        TwinInfo::of::<Sendgrid>(),
+        TwinInfo::of::<Slack>(),
+        TwinInfo::of::<Stripe>(),
+    ]
 }
 
 /// A twin in its first state.
 pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinError> {
     match name {
         "anthropic" => Ok(hosted(Anthropic::open(parse(name, config)?)?)),
+        "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
         "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),
         "slack" => Ok(hosted(Slack::open(parse(name, config)?))),
         "stripe" => Ok(hosted(Stripe::open(parse(name, config)?))),

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use crate::support::{answer, client, space};
 
-const TWINS: [(&str, &str, &str); 4] = [
+const TWINS: [(&str, &str, &str); 5] = [
     ("stripe", "/v1/payment_intents", "sk_test_twin"),
     ("sendgrid", "/v3/mail/send", "SG.twin"),
     ("slack", "/api/chat.postMessage", "xoxb-twin"),
     ("anthropic", "/v1/messages", "sk-ant-twin"),
+    ("openai", "/v1/chat/completions", "sk-twin"),
 ];
 
 /// One request to a twin that is served for it.
@@ -41,6 +42,7 @@ async fn missing_and_wrong_credentials_are_refused_in_the_dialect() {
         ("stripe", 401, 401, "/error/type", "invalid_request_error"),
         ("slack", 200, 200, "/ok", "false"),
         ("anthropic", 401, 401, "/error/type", "authentication_error"),
+        ("openai", 401, 401, "/error/type", "invalid_request_error"),
         ("sendgrid", 401, 401, "/errors/0/field", "null"),
     ];
     for (twin, missing, wrong, pointer, value) in expected {
@@ -72,6 +74,7 @@ async fn a_body_that_is_no_json_is_refused_in_the_dialect() {
         ("sendgrid", 400, "/errors/0/message", "Bad Request"),
         ("slack", 200, "/error", "invalid_json"),
         ("anthropic", 400, "/error/type", "invalid_request_error"),
+        ("openai", 400, "/error/type", "invalid_request_error"),
     ];
     for (twin, status, pointer, value) in expected {
         let (_, path, key) = TWINS.iter().find(|(name, ..)| *name == twin).unwrap();

@@ -16,6 +16,17 @@ pub(super) fn invalid(context: &Context<'_>, message: &str) -> Reply {
     error(context, 400, "invalid_request_error", message)
 }
 
+pub(super) fn not_found(context: &Context<'_>, message: &str) -> Reply {
+    error(context, 404, "not_found_error", message)
+}
+
+pub(super) fn out_of_credit(context: &Context<'_>) -> Reply {
+    invalid(
+        context,
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.",
+    )
+}
+
 pub(super) fn request_id(context: &Context<'_>) -> String {
     format!("req_011C{}", &context.request_token[..20])
 }

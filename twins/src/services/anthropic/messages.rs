@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{Anthropic, errors, models, request::Conversation, stream};
 use crate::{
     http::{Content, Reply, Request},
-    script::{Block, Played, StopReason},
+    script::{Block, StopReason},
+    services::llm::{Said, ascii},
     twin::{Answer, Context},
 };
 
@@ -16,33 +17,47 @@ pub(super) struct Message {
     /// In the wire's form.
     pub(super) blocks: Vec<Value>,
     pub(super) stop: StopReason,
+    pub(super) stop_sequence: Option<String>,
     pub(super) input_tokens: u64,
     pub(super) output_tokens: u64,
+    pub(super) thinking_tokens: u64,
 }
 
 impl Anthropic {
     pub(super) fn create_message(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
         let body = json_body(context, request)?;
-        if !body["max_tokens"].is_u64() {
-            return Err(errors::invalid(context, "max_tokens: Field required"));
-        }
-        let conversation = self.conversation(context, body)?;
-        let script =
-            self.script.clone().ok_or_else(|| errors::unscripted(context, "this twin has no script to play"))?;
-        let played = script.play(&conversation.facts()).map_err(|why| errors::unscripted(context, &why))?;
-        let label = played.label.clone();
-        self.note(&label);
-        let input_tokens = tokens(conversation.characters(), script.usage.input_tokens_per_char);
-        let message =
-            Message::new(context, conversation.model(), played, input_tokens, script.usage.output_tokens_per_char);
-        let reply = if body["stream"] == true { Reply::events(stream::frames(&message)) } else { message.whole() };
-        Ok(reply.header("x-twin-script", ascii(&label)))
+        let (label, message) = self.answer(context, body)?;
+        let reply = if body["stream"] == true {
+            Reply::events(stream::frames(&message))
+        } else {
+            Reply::json(200, &message.whole())
+        };
+        Ok(reply.header("x-twin-script", label))
     }
 
     pub(super) fn count_tokens(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
         let conversation = self.conversation(context, json_body(context, request)?)?;
-        let rate = self.script.as_ref().map(|script| script.usage).unwrap_or_default().input_tokens_per_char;
-        Ok(Reply::json(200, &json!({"input_tokens": tokens(conversation.characters(), rate)})))
+        let input_tokens = self.player.input_tokens(conversation.characters());
+        Ok(Reply::json(200, &json!({"input_tokens": input_tokens})))
+    }
+
+    /// Which turn answers, and the message; whether it came alone or in a batch.
+    pub(super) fn answer(&mut self, context: &mut Context<'_>, body: &Value) -> Result<(String, Message), Reply> {
+        let max_tokens = &body["max_tokens"];
+        if !max_tokens.is_u64() {
+            let why = if max_tokens.is_null() { "Field required" } else { "Input should be a valid integer" };
+            return Err(errors::invalid(context, &format!("max_tokens: {why}")));
+        }
+        let conversation = self.conversation(context, body)?;
+        conversation.check_thinking().map_err(|why| errors::invalid(context, &why))?;
+        if self.out_of_credit {
+            return Err(errors::out_of_credit(context));
+        }
+        let said = self.player.answer(&conversation.facts(), &conversation.wishes());
+        let said = said.map_err(|why| errors::unscripted(context, &why))?;
+        let label = ascii(&said.label);
+        let input_tokens = self.player.input_tokens(conversation.characters());
+        Ok((label, Message::new(context, conversation.model(), said, input_tokens)))
     }
 
     fn conversation<'r>(&self, context: &Context<'_>, body: &'r Value) -> Result<Conversation<'r>, Reply> {
@@ -55,7 +70,7 @@ impl Anthropic {
     }
 }
 
-fn json_body<'r>(context: &Context<'_>, request: &'r Request) -> Result<&'r Value, Reply> {
+pub(super) fn json_body<'r>(context: &Context<'_>, request: &'r Request) -> Result<&'r Value, Reply> {
     if request.header("anthropic-version").is_none() {
         return Err(errors::invalid(context, "anthropic-version: header is required"));
     }
@@ -66,59 +81,54 @@ fn json_body<'r>(context: &Context<'_>, request: &'r Request) -> Result<&'r Valu
 }
 
 impl Message {
-    fn new(context: &mut Context<'_>, model: &str, played: Played, input_tokens: u64, output_rate: f64) -> Self {
-        let id = context.id("msg_01", 22);
-        let mut characters = 0;
-        let mut blocks = Vec::new();
-        for block in played.blocks {
-            let (length, wire) = wire_block(context, block);
-            characters += length;
-            blocks.push(wire);
+    fn new(context: &mut Context<'_>, model: &str, said: Said, input_tokens: u64) -> Self {
+        Self {
+            id: context.id("msg_01", 22),
+            model: model.to_owned(),
+            blocks: said.blocks.into_iter().map(|block| wire_block(context, block)).collect(),
+            stop: said.stop,
+            stop_sequence: said.stop_sequence,
+            input_tokens,
+            output_tokens: said.output_tokens,
+            thinking_tokens: said.thinking_tokens,
         }
-        let output_tokens = tokens(characters, output_rate);
-        Self { id, model: model.to_owned(), blocks, stop: played.stop, input_tokens, output_tokens }
     }
 
-    fn whole(&self) -> Reply {
-        let head = self.head(&self.blocks, json!(self.stop.name()), self.output_tokens);
-        Reply::json(200, &head)
+    pub(super) fn whole(&self) -> Value {
+        let mut whole = self.head(&self.blocks, self.output_tokens);
+        whole["stop_reason"] = json!(self.stop.name());
+        whole["stop_sequence"] = json!(self.stop_sequence);
+        self.detail(&mut whole["usage"]);
+        whole
     }
 
-    /// The message object, as it stands at the beginning of a stream or as a whole answer.
-    pub(super) fn head(&self, content: &[Value], stop_reason: Value, output_tokens: u64) -> Value {
+    /// The message object, as it stands at the beginning of a stream.
+    pub(super) fn head(&self, content: &[Value], output_tokens: u64) -> Value {
         json!({
             "id": self.id, "type": "message", "role": "assistant", "model": self.model, "content": content,
-            "stop_reason": stop_reason, "stop_sequence": null, "stop_details": null,
+            "stop_reason": null, "stop_sequence": null, "stop_details": null,
             "usage": {"input_tokens": self.input_tokens, "cache_creation_input_tokens": 0,
                 "cache_read_input_tokens": 0,
                 "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
                 "output_tokens": output_tokens, "service_tier": "standard", "inference_geo": "global"},
         })
     }
-}
 
-/// How many characters a model would have written, and the block on the wire.
-fn wire_block(context: &mut Context<'_>, block: Block) -> (usize, Value) {
-    match block {
-        Block::Thinking(text) => {
-            let signature = context.id("", 64);
-            (text.chars().count(), json!({"type": "thinking", "thinking": text, "signature": signature}))
-        }
-        Block::Text(text) => (text.chars().count(), json!({"type": "text", "text": text})),
-        Block::ToolUse { tool, input } => {
-            let length = tool.chars().count() + input.to_string().chars().count();
-            let id = context.id("toolu_01", 22);
-            (length, json!({"type": "tool_use", "id": id, "name": tool, "input": input, "caller": {"type": "direct"}}))
+    /// What the usage of an answer with thinking says besides.
+    pub(super) fn detail(&self, usage: &mut Value) {
+        if self.thinking_tokens > 0 {
+            usage["output_tokens_details"] = json!({"thinking_tokens": self.thinking_tokens});
         }
     }
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "an estimate")]
-fn tokens(characters: usize, rate: f64) -> u64 {
-    (characters as f64 * rate).ceil().max(1.0) as u64
-}
-
-/// Header values are visible ASCII.
-fn ascii(text: &str) -> String {
-    text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
+fn wire_block(context: &mut Context<'_>, block: Block) -> Value {
+    match block {
+        Block::Thinking(text) => json!({"type": "thinking", "thinking": text, "signature": context.id("", 64)}),
+        Block::Text(text) => json!({"type": "text", "text": text}),
+        Block::ToolUse { tool, input } => {
+            let id = context.id("toolu_01", 22);
+            json!({"type": "tool_use", "id": id, "name": tool, "input": input, "caller": {"type": "direct"}})
+        }
+    }
 }

@@ -1,27 +1,29 @@
-//! Anthropic's Messages API, played from a script: whole or streamed, with tools, thinking and usage.
+//! Anthropic's Messages API, played from a script: whole or streamed, with tools, thinking and usage; in batches, too.
 //!
 //! Start at `messages` (what a request must be, what an answer is), then `stream` (the order of events).
 
+mod batches;
 mod errors;
 mod messages;
 mod models;
+mod pages;
 mod request;
 mod stream;
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
+use self::batches::Batch;
+use super::llm::Player;
 use crate::{
     TwinError,
+    engine::table::Table,
     http::{Reply, Request},
-    script::{self, Script},
     twin::{Context, Manifest, Operation, Refusal, Twin, operations},
 };
-
-const PLAYED_MAX: usize = 1_000; // labels kept for `state`
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,32 +31,38 @@ pub(super) struct Config {
     api_key: String,
     /// The script to play; without one, messages are refused and everything else works.
     script: Option<PathBuf>,
+    /// Models that exist besides the well-known ones and the script's.
+    models: Vec<String>,
+    /// How long a batch is processed, in milliseconds of virtual time.
+    batch_ms: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { api_key: "sk-ant-twin".to_owned(), script: None }
+        Self { api_key: "sk-ant-twin".to_owned(), script: None, models: Vec::new(), batch_ms: 60_000 }
     }
 }
 
 #[derive(Clone)]
 pub(super) struct Anthropic {
     api_key: String,
-    script: Option<Arc<Script>>,
-    played: VecDeque<String>,
+    models: Vec<String>,
+    batch_ms: u32,
+    player: Player,
+    out_of_credit: bool,
+    batches: Table<Batch>,
 }
 
 impl Anthropic {
     pub(super) fn open(config: Config) -> Result<Self, TwinError> {
-        let script = config.script.map(|path| script::load(&path)).transpose().map_err(TwinError::Script)?;
-        Ok(Self { api_key: config.api_key, script: script.map(Arc::new), played: VecDeque::new() })
-    }
-
-    fn note(&mut self, label: &str) {
-        self.played.push_back(label.to_owned());
-        if self.played.len() > PLAYED_MAX {
-            self.played.pop_front();
-        }
+        Ok(Self {
+            api_key: config.api_key,
+            models: config.models,
+            batch_ms: config.batch_ms,
+            player: Player::open(config.script)?,
+            out_of_credit: false,
+            batches: Table::default(),
+        })
     }
 }
 
@@ -63,11 +71,17 @@ impl Twin for Anthropic {
         name: "anthropic",
         api_version: "2023-06-01",
         body_bytes_max: 32 * 1024 * 1024, // the service's own limit
-        actions: &[],
+        actions: &["exhaust_credit", "restore_credit"],
     };
     const OPERATIONS: &'static [Operation<Self>] = operations! {
         "messages.create" "POST" "/v1/messages" Self::create_message;
         "messages.count_tokens" "POST" "/v1/messages/count_tokens" Self::count_tokens;
+        "messages.batches.create" "POST" "/v1/messages/batches" Self::create_batch;
+        "messages.batches.list" "GET" "/v1/messages/batches" Self::list_batches;
+        "messages.batches.retrieve" "GET" "/v1/messages/batches/{batch_id}" Self::retrieve_batch;
+        "messages.batches.cancel" "POST" "/v1/messages/batches/{batch_id}/cancel" Self::cancel_batch;
+        "messages.batches.delete" "DELETE" "/v1/messages/batches/{batch_id}" Self::delete_batch;
+        "messages.batches.results" "GET" "/v1/messages/batches/{batch_id}/results" Self::batch_results;
         "models.list" "GET" "/v1/models" Self::list_models;
         "models.retrieve" "GET" "/v1/models/{id}" Self::retrieve_model;
     };
@@ -88,10 +102,17 @@ impl Twin for Anthropic {
     }
 
     fn state(&self) -> Value {
-        json!({"script": self.script.as_ref().map(|script| &script.name), "played": self.played})
+        let mut state = self.player.state();
+        state["batches"] = self.batches.newest_first().map(Batch::kept).collect();
+        state
     }
 
     fn act(&mut self, _: &mut Context<'_>, action: &str, _: &Value) -> Result<Value, String> {
-        Err(format!("unknown action `{action}`"))
+        self.out_of_credit = match action {
+            "exhaust_credit" => true,
+            "restore_credit" => false,
+            _ => return Err(format!("unknown action `{action}`")),
+        };
+        Ok(json!({"out_of_credit": self.out_of_credit}))
     }
 }

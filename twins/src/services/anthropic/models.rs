@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Anthropic, errors};
+use super::{Anthropic, errors, pages};
 use crate::{
     http::{Reply, Request},
     twin::{Answer, Context},
@@ -17,10 +17,8 @@ const KNOWN: [(&str, &str); 4] = [
 ];
 
 impl Anthropic {
-    pub(super) fn list_models(&mut self, _: &mut Context<'_>, _: &Request) -> Answer {
-        let models = self.models();
-        let (first, last) = (models.first().map(|it| &it["id"]), models.last().map(|it| &it["id"]));
-        Ok(Reply::json(200, &json!({"data": models, "has_more": false, "first_id": first, "last_id": last})))
+    pub(super) fn list_models(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
+        Ok(Reply::json(200, &pages::page(context, &request.query, &self.models())?))
     }
 
     pub(super) fn retrieve_model(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
@@ -30,22 +28,32 @@ impl Anthropic {
     }
 
     pub(super) fn has_model(&self, id: &str) -> bool {
-        self.scripted_model() == Some(id) || KNOWN.iter().any(|(known, _)| *known == id)
+        self.own_models().any(|own| own == id) || KNOWN.iter().any(|(known, _)| *known == id)
     }
 
     fn models(&self) -> Vec<Value> {
-        let scripted = self.scripted_model().filter(|id| KNOWN.iter().all(|(known, _)| known != id));
-        let all = scripted.map(|id| (id, id)).into_iter().chain(KNOWN);
+        let own = self.own_models().filter(|id| KNOWN.iter().all(|(known, _)| known != id));
+        let all = own.map(|id| (id, id)).chain(KNOWN);
         all.map(|(id, name)| {
             json!({"type": "model", "id": id, "display_name": name, "created_at": "2026-01-01T00:00:00Z",
-                "max_input_tokens": 200_000, "max_tokens": 64_000})
+                "max_input_tokens": 200_000, "max_tokens": 64_000, "capabilities": capabilities()})
         })
         .collect()
     }
 
-    fn scripted_model(&self) -> Option<&str> {
-        self.script.as_ref().map(|script| script.model.as_str())
+    fn own_models(&self) -> impl Iterator<Item = &str> {
+        self.player.model().into_iter().chain(self.models.iter().map(String::as_str))
     }
+}
+
+fn capabilities() -> Value {
+    let yes = || json!({"supported": true});
+    json!({"batch": yes(), "citations": {"supported": false}, "code_execution": {"supported": false},
+        "image_input": yes(), "pdf_input": yes(), "structured_outputs": yes(),
+        "context_management": {"supported": false, "clear_thinking_20251015": {"supported": false},
+            "clear_tool_uses_20250919": {"supported": false}, "compact_20260112": {"supported": false}},
+        "effort": {"supported": true, "high": yes(), "low": yes(), "max": yes(), "medium": yes()},
+        "thinking": {"supported": true, "types": {"adaptive": yes(), "enabled": yes()}}})
 }
 
 pub(super) fn no_such_model(context: &Context<'_>, id: &str) -> Reply {

@@ -2,7 +2,12 @@
 
 use serde_json::Value;
 
-use crate::script::Facts;
+use crate::{
+    script::Facts,
+    services::llm::{Format, Wishes, strings},
+};
+
+const THINKING_TOKENS_MIN: u64 = 1_024; // the service's own limit
 
 /// What both operations on messages share.
 pub(super) struct Conversation<'r> {
@@ -47,6 +52,32 @@ impl<'r> Conversation<'r> {
             tool_results: results(last).map(|result| text_of(&result["content"])).collect(),
             assistant_turns: of_role("assistant").count(),
             tools: tools.filter_map(|tool| Some(tool["name"].as_str()?.to_owned())).collect(),
+        }
+    }
+
+    pub(super) fn wishes(&self) -> Wishes<'r> {
+        // The second name is the one of the beta.
+        let formats = [&self.body["output_config"]["format"], &self.body["output_format"]];
+        let schema = formats.into_iter().find(|format| format["type"] == "json_schema");
+        let format = schema.map_or(Format::Text, |format| Format::Schema(&format["schema"]));
+        Wishes { stops: strings(&self.body["stop_sequences"]), format }
+    }
+
+    /// `Err` is the service's message.
+    pub(super) fn check_thinking(&self) -> Result<(), String> {
+        let thinking = &self.body["thinking"];
+        if thinking["type"] != "enabled" {
+            return Ok(());
+        }
+        match thinking["budget_tokens"].as_u64() {
+            None => Err("thinking.enabled.budget_tokens: Field required".to_owned()),
+            Some(budget) if budget < THINKING_TOKENS_MIN => Err(format!(
+                "thinking.enabled.budget_tokens: Input should be greater than or equal to {THINKING_TOKENS_MIN}"
+            )),
+            Some(budget) if self.body["max_tokens"].as_u64().is_some_and(|most| most <= budget) => {
+                Err("`max_tokens` must be greater than `thinking.budget_tokens`.".to_owned())
+            }
+            Some(_) => Ok(()),
         }
     }
 

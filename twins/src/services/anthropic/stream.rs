@@ -5,12 +5,10 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 
 use super::messages::Message;
-
-const DELTA_CHARS_MIN: usize = 24;
-const DELTAS_PER_BLOCK: usize = 48; // long texts come in larger pieces, so that a file is not thousands of events
+use crate::services::llm::pieces;
 
 pub(super) fn frames(message: &Message) -> Vec<Bytes> {
-    let mut frames = vec![frame(&json!({"type": "message_start", "message": message.head(&[], Value::Null, 1)}))];
+    let mut frames = vec![frame(&json!({"type": "message_start", "message": message.head(&[], 1)}))];
     for (index, block) in message.blocks.iter().enumerate() {
         frames.push(frame(&json!({"type": "content_block_start", "index": index, "content_block": opening(block)})));
         if index == 0 {
@@ -20,12 +18,11 @@ pub(super) fn frames(message: &Message) -> Vec<Bytes> {
         frames.extend(deltas(block).into_iter().map(delta));
         frames.push(frame(&json!({"type": "content_block_stop", "index": index})));
     }
-    frames.push(frame(&json!({
-        "type": "message_delta",
-        "delta": {"stop_reason": message.stop.name(), "stop_sequence": null, "stop_details": null},
-        "usage": {"input_tokens": message.input_tokens, "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0, "output_tokens": message.output_tokens},
-    })));
+    let mut usage = json!({"input_tokens": message.input_tokens, "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0, "output_tokens": message.output_tokens});
+    message.detail(&mut usage);
+    let end = json!({"stop_reason": message.stop.name(), "stop_sequence": message.stop_sequence, "stop_details": null});
+    frames.push(frame(&json!({"type": "message_delta", "delta": end, "usage": usage})));
     frames.push(frame(&json!({"type": "message_stop"})));
     frames
 }
@@ -44,23 +41,16 @@ fn opening(block: &Value) -> Value {
 
 fn deltas(block: &Value) -> Vec<Value> {
     if let Some(text) = block["text"].as_str() {
-        return pieces(text).map(|piece| json!({"type": "text_delta", "text": piece})).collect();
+        return pieces(text).into_iter().map(|piece| json!({"type": "text_delta", "text": piece})).collect();
     }
     if let Some(text) = block["thinking"].as_str() {
-        let thinking = pieces(text).map(|piece| json!({"type": "thinking_delta", "thinking": piece}));
+        let thinking = pieces(text).into_iter().map(|piece| json!({"type": "thinking_delta", "thinking": piece}));
         let signature = json!({"type": "signature_delta", "signature": block["signature"]});
         return thinking.chain(std::iter::once(signature)).collect();
     }
     let input = block["input"].to_string();
     let whole = std::iter::once(String::new()).chain(pieces(&input));
     whole.map(|piece| json!({"type": "input_json_delta", "partial_json": piece})).collect()
-}
-
-fn pieces(text: &str) -> impl Iterator<Item = String> {
-    let characters: Vec<char> = text.chars().collect();
-    let size = (characters.len() / DELTAS_PER_BLOCK).max(DELTA_CHARS_MIN);
-    let pieces: Vec<String> = characters.chunks(size).map(|piece| piece.iter().collect()).collect();
-    pieces.into_iter()
 }
 
 fn frame(event: &Value) -> Bytes {
