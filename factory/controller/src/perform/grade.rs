@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use harness::{Gate, Observer, ObserverError, Plan, Scratch, StopEarly, TrialRecord, controls::ControlResult};
+use harness::{Gate, Observer, ObserverError, Plan, Scratch, TrialRecord, controls::ControlResult};
 use model::{
     budget::Spend,
     event::{
@@ -133,20 +133,17 @@ fn failure(error: harness::RunError) -> Failure {
 
 async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, root: PathBuf, fresh: bool) -> Result<Plan, Failure> {
     let satisfaction = job.seed.spec.satisfaction;
+    let suite = match recorder.suite {
+        Suite::Visible => job.seed.visible.clone(),
+        Suite::Holdout => job.seed.holdout.clone(),
+    };
     Ok(Plan {
-        suite: match recorder.suite {
-            Suite::Visible => job.seed.visible.clone(),
-            Suite::Holdout => job.seed.holdout.clone(),
-        },
-        subject: job.seed.subject.clone(),
-        root,
         trials: if fresh { satisfaction.stability_trials } else { satisfaction.trials },
         seed: trial_seed(job, tree, fresh),
         jobs: job.factory.jobs,
         done: recorder.earlier().await?.into(),
         gate: Gate::LowerBound { target: satisfaction.target, confidence: satisfaction.confidence },
-        stop_early: StopEarly::Never,
-        vars: BTreeMap::new(),
+        ..Plan::new(suite, job.seed.subject.clone(), root)
     })
 }
 
