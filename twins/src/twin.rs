@@ -130,6 +130,9 @@ pub(crate) trait Twin: Clone + Send + Sized + 'static {
     /// Something that happens on the service's own side, without a request.
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String>;
 
+    /// A test moved the clock: what the service does by itself when time passes happens now.
+    fn clock_moved(&mut self, _context: &mut Context<'_>) {}
+
     /// Where webhooks go.
     fn endpoints(&self) -> &[Endpoint] {
         &[]
@@ -268,6 +271,7 @@ pub(crate) trait AnyTwin: Send {
     fn state(&self) -> Value;
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String>;
     fn error_event(&self, context: &Context<'_>, refusal: &Refusal) -> Bytes;
+    fn clock_moved(&mut self, context: &mut Context<'_>);
     fn endpoints(&self) -> &[Endpoint];
     fn sign(&self, secret: &str, payload: &[u8], at: Timestamp) -> Vec<(&'static str, String)>;
     fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event>;
@@ -333,6 +337,10 @@ impl<T: Twin> AnyTwin for Hosted<T> {
 
     fn error_event(&self, context: &Context<'_>, refusal: &Refusal) -> Bytes {
         self.twin.error_event(context, refusal)
+    }
+
+    fn clock_moved(&mut self, context: &mut Context<'_>) {
+        self.twin.clock_moved(context);
     }
 
     fn endpoints(&self) -> &[Endpoint] {

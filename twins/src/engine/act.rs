@@ -6,7 +6,7 @@ use super::{
     cell::{Cell, Moment},
     outbox::{self, SendRequest},
 };
-use crate::twin::Context;
+use crate::twin::{AnyTwin, Context};
 
 impl Cell {
     pub(crate) fn act(&mut self, moment: Moment, name: &str, argument: &Value) -> Result<Value, String> {
@@ -35,11 +35,21 @@ impl Cell {
     }
 
     fn act_in_twin(&mut self, moment: Moment, name: &str, argument: &Value) -> Result<Value, String> {
+        self.by_itself(moment, |twin, context| twin.act(context, name, argument))
+    }
+
+    /// A test moved the clock.
+    pub(crate) fn clock_moved(&mut self, moment: Moment) {
+        self.by_itself(moment, |twin, context| twin.clock_moved(context));
+    }
+
+    /// Something without a request: its events leave like those of a request.
+    fn by_itself<T>(&mut self, moment: Moment, happens: impl FnOnce(&mut dyn AnyTwin, &mut Context<'_>) -> T) -> T {
         let mut events = Vec::new();
         let mut context = Context::new(moment.now, &mut self.ids, &mut events);
-        let answer = self.twin.act(&mut context, name, argument)?;
+        let outcome = happens(self.twin.as_mut(), &mut context);
         self.announce(events, moment);
-        Ok(answer)
+        outcome
     }
 }
 

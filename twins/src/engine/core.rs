@@ -17,6 +17,7 @@ use super::{
     shared::Ticket,
 };
 use crate::{
+    TwinError,
     http::{Cut, Reply, Request},
     twin::{AnyTwin, Violation},
 };
@@ -101,6 +102,14 @@ impl Core {
             *cell = cell.first(self.seed.child(name));
             cell.outbox.base = base;
         }
+    }
+
+    /// Moves the clock; what services do by themselves until then happens.
+    pub(crate) fn advance_to(&mut self, to: Timestamp) -> Result<(), TwinError> {
+        self.clock.advance_to(to)?;
+        let moment = self.moment();
+        self.cells.values_mut().for_each(|cell| cell.clock_moved(moment));
+        Ok(())
     }
 
     /// The present, as rules and twins see it.

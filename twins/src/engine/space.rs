@@ -183,9 +183,11 @@ impl Space {
         self.shared.core().clock.now()
     }
 
-    /// Moves the virtual clock forward.
+    /// Moves the virtual clock forward; what the services do by themselves until then (renewals, expiry) happens.
     pub fn advance_to(&self, to: Timestamp) -> Result<(), TwinError> {
-        self.shared.core().clock.advance_to(to)
+        self.shared.core().advance_to(to)?;
+        self.shared.outbox_changed.notify_one();
+        Ok(())
     }
 
     /// The end of the journal's hash chain: equal heads mean equal histories.

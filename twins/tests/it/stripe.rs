@@ -59,7 +59,11 @@ async fn payment_method_data_takes_tokens_and_numbers() {
     };
     assert_eq!(pay("payment_method_data[card][token]", "tok_visa").await.0, 200);
     assert_eq!(pay("payment_method_data[card][number]", "4000 0000 0000 0002").await.0, 402);
-    assert_eq!(pay("payment_method_data[card][token]", "tok_unheard").await.1["error"]["code"], "incorrect_number");
+    assert_eq!(pay("payment_method_data[card][token]", "tok_unheard").await.1["error"]["code"], "resource_missing");
+    assert_eq!(
+        pay("payment_method_data[card][number]", "4242424242424241").await.1["error"]["code"],
+        "incorrect_number"
+    );
 }
 
 #[tokio::test]

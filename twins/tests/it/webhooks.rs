@@ -278,7 +278,11 @@ async fn close_drops_what_is_still_to_be_delivered() {
 #[tokio::test]
 async fn unknown_actions_and_twins_without_webhooks_are_refused() {
     let shop = Shop::open(json!(["*"])).await;
-    assert!(shop.act(json!("explode")).unwrap_err().contains("it has refund, redeliver_webhook"));
+    assert!(
+        shop.act(json!("explode"))
+            .unwrap_err()
+            .contains("it has refund, authenticate_payment, complete_checkout, redeliver_webhook")
+    );
     assert!(shop.act(json!({"a": 1, "b": 2})).unwrap_err().contains("one name"));
     shop.space.serve("slack", Value::Null).unwrap();
     assert!(shop.space.act("slack", json!("hold_webhooks")).unwrap_err().to_string().contains("no webhooks"));

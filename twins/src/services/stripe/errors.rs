@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::payments::cards::Decline;
 use crate::{
-    http::Reply,
+    http::{Reply, Request},
     twin::{Context, Refusal},
 };
 
@@ -33,6 +34,25 @@ impl StripeError {
             .param(param)
     }
 
+    /// What the network said to a card.
+    pub(super) fn declined(decline: &Decline) -> Self {
+        let error = Self::new(402, "card_error", decline.message).code(decline.code);
+        let error = match decline.code {
+            "incorrect_cvc" => error.param("cvc"),
+            "expired_card" => error.param("exp_month"),
+            _ => error,
+        };
+        match decline.decline_code {
+            Some(code) => error.with("decline_code", json!(code)),
+            None => error,
+        }
+    }
+
+    /// What an object keeps of it, as `last_payment_error`.
+    pub(super) fn body(&self) -> &Value {
+        &self.body
+    }
+
     pub(super) fn code(self, code: &str) -> Self {
         self.with("code", json!(code))
             .with("doc_url", json!(format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-"))))
@@ -47,6 +67,11 @@ impl StripeError {
         self
     }
 
+    /// For those who cannot send a reply: actions of a test.
+    pub(super) fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+
     pub(super) fn reply(self, context: &Context<'_>) -> Reply {
         let log = format!("https://dashboard.stripe.com/test/logs/{}?t={}", request_id(context), context.unix());
         let Self { status, body } = self.with("request_log_url", json!(log));
@@ -56,6 +81,30 @@ impl StripeError {
 
 pub(super) fn request_id(context: &Context<'_>) -> String {
     format!("req_{}", &context.request_token[..14])
+}
+
+/// `Stripe-Version` must look like one, and `Stripe-Account` must be one that the key may act for.
+pub(super) fn check_headers(request: &Request) -> Result<(), StripeError> {
+    if let Some(version) = request.header("stripe-version").filter(|version| !is_version(version)) {
+        return Err(StripeError::invalid(format!("Invalid Stripe API version: {version}")));
+    }
+    match request.header("stripe-account") {
+        Some(account) if !account.starts_with("acct_") => Err(StripeError::new(
+            403,
+            "invalid_request_error",
+            format!("The provided key 'sk_test_****' does not have access to account '{account}' (or that account does not exist). Application access may have been revoked."),
+        )
+        .code("account_invalid")),
+        _ => Ok(()),
+    }
+}
+
+/// `2026-10-28` or `2026-10-28.endive`.
+fn is_version(text: &str) -> bool {
+    let (date, name) = text.split_once('.').unwrap_or((text, "name"));
+    date.parse::<jiff::civil::Date>().is_ok()
+        && !name.is_empty()
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric())
 }
 
 /// How Stripe says what the engine decided.

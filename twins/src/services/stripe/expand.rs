@@ -1,67 +1,106 @@
-//! `expand[]`: an id in an answer becomes the object it names.
+//! `expand[]`: an id in an answer becomes the object it names, where the surface says that there is a reference.
 
 use serde_json::Value;
 
 use super::{
     Stripe,
     errors::StripeError,
-    objects::{Charge, Customer, PaymentMethod, Refund},
+    resource::Resource,
+    surface::{Field, Kind, surface},
 };
-use crate::{
-    http::{Reply, Request},
-    twin::{Answer, Context},
-};
+use crate::http::Request;
 
 const DEPTH_MAX: usize = 4; // the service's own limit
 const PATHS_MAX: usize = 20;
 
-/// `object` as the answer, with what the request wants expanded.
-pub(super) fn reply(stripe: &Stripe, context: &Context<'_>, request: &Request, mut object: Value) -> Answer {
-    for path in wanted(request) {
-        let steps: Vec<&str> = path.split('.').collect();
-        stripe.expand(&mut object, &steps).map_err(|error| error.reply(context))?;
-    }
-    Ok(Reply::json(200, &object))
-}
-
 impl Stripe {
-    /// Rows of a list: paths begin with `data.`.
-    pub(super) fn expanded_rows(
-        &self,
-        context: &Context<'_>,
-        request: &Request,
-        mut rows: Vec<Value>,
-    ) -> Result<Vec<Value>, Reply> {
+    /// `answer` with what the request wants expanded.
+    pub(super) fn expanded(&self, request: &Request, mut answer: Value) -> Result<Value, StripeError> {
         for path in wanted(request) {
             let steps: Vec<&str> = path.split('.').collect();
-            let inside = steps.strip_prefix(&["data"]).ok_or_else(|| cannot(path).reply(context))?;
-            for row in &mut rows {
-                self.expand(row, inside).map_err(|error| error.reply(context))?;
+            if steps.len() > DEPTH_MAX + 1 {
+                let text = format!("You cannot expand more than {DEPTH_MAX} levels of a property. Property: {path}");
+                return Err(StripeError::invalid(text));
+            }
+            let object = answer["object"].as_str().unwrap_or_default().to_owned();
+            let whole = || cannot(path, &object);
+            match object.as_str() {
+                "list" | "search_result" => self.expand_page(&mut answer, &steps).ok_or_else(whole)?,
+                _ => self.expand_object(&mut answer, &object, &steps).ok_or_else(whole)?,
             }
         }
-        Ok(rows)
+        Ok(answer)
     }
 
-    fn expand(&self, object: &mut Value, steps: &[&str]) -> Result<(), StripeError> {
-        let Some((first, rest)) = steps.split_first() else { return Ok(()) };
-        let slot = object.get_mut(*first).filter(|_| steps.len() <= DEPTH_MAX).ok_or_else(|| cannot(first))?;
-        match slot {
-            Value::Null => return Ok(()),
-            Value::String(id) => *slot = self.object(id).ok_or_else(|| cannot(first))?,
-            _ => {}
+    /// Rows of a page: paths begin with `data`.
+    fn expand_page(&self, page: &mut Value, steps: &[&str]) -> Option<()> {
+        let inside = steps.strip_prefix(&["data"])?;
+        for row in page["data"].as_array_mut()? {
+            let object = row["object"].as_str().unwrap_or_default().to_owned();
+            self.expand_object(row, &object, inside)?;
         }
-        self.expand(slot, rest)
+        Some(())
     }
 
-    fn object(&self, id: &str) -> Option<Value> {
-        match id.split_once('_')?.0 {
-            "ch" => self.charges.get(id).map(Charge::json),
-            "cus" => self.customers.get(id).map(Customer::json),
-            "pi" => self.payment_intents.get(id).map(|intent| self.intent_json(intent)),
-            "pm" => self.payment_methods.get(id).map(PaymentMethod::json),
-            "re" => self.refunds.get(id).map(Refund::json),
-            _ => None,
+    fn expand_object(&self, value: &mut Value, object: &str, steps: &[&str]) -> Option<()> {
+        self.expand_fields(value, surface().object(object), steps)
+    }
+
+    fn expand_fields(&self, value: &mut Value, fields: &[Field], steps: &[&str]) -> Option<()> {
+        let Some((first, rest)) = steps.split_first() else { return Some(()) };
+        let field = Field::find(fields, first)?;
+        if value.get(*first).is_none_or(Value::is_null) {
+            self.include(value, first);
         }
+        match value.get_mut(*first) {
+            Some(slot) => self.expand_slot(slot, &field.kind, rest),
+            None => Some(()), // an optional field that this object does not have
+        }
+    }
+
+    fn expand_slot(&self, slot: &mut Value, kind: &Kind, rest: &[&str]) -> Option<()> {
+        match kind {
+            Kind::Reference(object) => {
+                if let Value::String(id) = slot {
+                    *slot = self.named(object, id)?;
+                }
+                if slot.is_null() { Some(()) } else { self.expand_object(slot, object, rest) }
+            }
+            Kind::Page if rest.is_empty() => Some(()),
+            Kind::Page => self.expand_page(slot, rest),
+            Kind::List(inner) => {
+                slot.as_array_mut().into_iter().flatten().try_for_each(|item| self.expand_slot(item, inner, rest))
+            }
+            Kind::Object(_) if slot.is_null() || rest.is_empty() => Some(()),
+            Kind::Object(fields) => self.expand_fields(slot, fields, rest),
+            Kind::Text
+            | Kind::Integer
+            | Kind::Number
+            | Kind::Boolean
+            | Kind::Metadata
+            | Kind::Range
+            | Kind::Anything
+            | Kind::OneOf(_)
+            | Kind::IntegerOr(_) => None,
+        }
+    }
+
+    fn named(&self, object: &str, id: &str) -> Option<Value> {
+        let resource = Resource::of_object(object)?;
+        Some(self.shown(resource, self.books.get(resource, id)?))
+    }
+
+    /// Fields that are there only when they are asked for.
+    fn include(&self, value: &mut Value, field: &str) {
+        let id = value["id"].as_str().unwrap_or_default();
+        let included = match (value["object"].as_str(), field) {
+            (Some("checkout.session"), "line_items") => self.session_lines(id),
+            (Some("customer"), "subscriptions") => self.customer_subscriptions(id),
+            (Some("invoice"), "payments") => self.invoice_payments(id),
+            (Some("invoice"), "confirmation_secret") => self.confirmation_secret(id),
+            _ => return,
+        };
+        value[field] = included;
     }
 }
 
@@ -71,6 +110,13 @@ fn wanted(request: &Request) -> impl Iterator<Item = &str> {
     fields["expand"].as_array().into_iter().flatten().filter_map(Value::as_str).take(PATHS_MAX)
 }
 
-fn cannot(property: &str) -> StripeError {
-    StripeError::invalid(format!("This property cannot be expanded ({property})."))
+fn cannot(path: &str, object: &str) -> StripeError {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let hint = match object {
+        "list" | "search_result" if !path.starts_with("data.") => {
+            format!(" You may want to try expanding 'data.{path}' instead.")
+        }
+        _ => String::new(),
+    };
+    StripeError::invalid(format!("This property cannot be expanded ({last}).{hint}"))
 }

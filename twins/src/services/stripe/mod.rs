@@ -1,33 +1,41 @@
-//! Stripe: customers, payment intents, charges, refunds, events, signed webhooks, idempotency keys.
+//! Stripe: payments, refunds, disputes, saved cards, catalogue, checkout, subscriptions and invoices on test clocks,
+//! events with signed webhooks, idempotency keys.
 //!
-//! State is typed and small; what goes over the wire is written by `objects`. Start at [`Stripe`], then
-//! `payments` for the state machine of a payment.
+//! Three tables make most of it: `operations` (what can be called), `resource` (what there is), `surface` (parameters
+//! and fields, from the SDK's types). The rest are rules: `payments` and `billing`. Start at [`Stripe::serve`].
 
-mod cards;
-mod customers;
+mod agenda;
+mod billing;
+mod books;
+mod call;
+mod crud;
 mod errors;
 mod events;
 mod expand;
 mod lists;
-mod objects;
-mod params;
+mod operations;
 mod payments;
-mod refunds;
+mod resource;
+mod row;
+mod search;
+mod surface;
 mod webhooks;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
 use self::{
-    events::StripeEvent,
-    objects::{Charge, Customer, PaymentIntent, PaymentMethod, Refund},
+    books::Books,
+    call::{Action, Call, Made},
+    errors::StripeError,
+    resource::RESOURCES,
 };
 use crate::{
     engine::{idempotency::IdempotencyRule, outbox::Endpoint, table::Table},
     http::{Reply, Request},
-    twin::{Context, Event, Manifest, Operation, Refusal, Twin, operations},
+    twin::{Answer, Context, Event, Manifest, Operation, Refusal, Twin},
 };
 
 pub(super) const API_VERSION: &str = "2026-10-28.endive";
@@ -54,50 +62,66 @@ impl Default for Account {
 #[derive(Clone)]
 pub(super) struct Stripe {
     secret_key: String,
+    configured_webhooks: Vec<Endpoint>,
+    /// The configured ones and those made over the API.
     webhooks: Vec<Endpoint>,
-    customers: Table<Customer>,
-    payment_methods: Table<PaymentMethod>,
-    payment_intents: Table<PaymentIntent>,
-    charges: Table<Charge>,
-    refunds: Table<Refund>,
-    events: Table<StripeEvent>,
+    books: Books,
+    deleted_customers: Table<()>,
+    /// Of the request that is being answered: events name it.
+    idempotency_key: Option<String>,
 }
 
 impl Stripe {
     pub(super) fn open(config: Config) -> Self {
         Self {
             secret_key: config.account.secret_key,
-            webhooks: config.webhooks,
-            customers: Table::default(),
-            payment_methods: Table::default(),
-            payment_intents: Table::default(),
-            charges: Table::default(),
-            refunds: Table::default(),
-            events: Table::default(),
+            webhooks: config.webhooks.clone(),
+            configured_webhooks: config.webhooks,
+            books: Books::new(),
+            deleted_customers: Table::default(),
+            idempotency_key: None,
         }
+    }
+
+    /// Answers one call: what was due by now happens first, then the operation, in the time of the customer's test
+    /// clock where there is one.
+    fn serve(&mut self, context: &mut Context<'_>, request: &Request, operation: &str, action: &Action) -> Answer {
+        self.idempotency_key = request.header("idempotency-key").map(str::to_owned);
+        self.catch_up(context);
+        let now = context.now;
+        let made = self.answer(context, request, operation, action);
+        context.now = now;
+        self.idempotency_key = None;
+        match made {
+            Ok(object) => Ok(Reply::json(200, &object)),
+            Err(error) => Err(error.reply(context)),
+        }
+    }
+
+    fn answer(&mut self, context: &mut Context<'_>, request: &Request, operation: &str, action: &Action) -> Made {
+        errors::check_headers(request)?;
+        let mut call = Call::read(context, request, operation)?;
+        self.enter_test_clock(&mut call);
+        let object = match action {
+            Action::Retrieve(resource) => self.retrieve(&mut call, *resource),
+            Action::Update(resource) => self.update(&mut call, *resource),
+            Action::Delete(resource) => self.delete(&mut call, *resource),
+            Action::List(resource) => self.list(&mut call, *resource),
+            Action::Search(resource) => self.search(&mut call, *resource),
+            Action::Rule(rule) => rule(self, &mut call),
+        }?;
+        self.expanded(request, object)
     }
 }
 
 impl Twin for Stripe {
-    const MANIFEST: Manifest =
-        Manifest { name: "stripe", api_version: API_VERSION, body_bytes_max: 1024 * 1024, actions: &["refund"] };
-    const OPERATIONS: &'static [Operation<Self>] = operations! {
-        "customers.create" "POST" "/v1/customers" Self::create_customer;
-        "customers.retrieve" "GET" "/v1/customers/{id}" Self::retrieve_customer;
-        "payment_intents.create" "POST" "/v1/payment_intents" Self::create_payment_intent;
-        "payment_intents.list" "GET" "/v1/payment_intents" Self::list_payment_intents;
-        "payment_intents.retrieve" "GET" "/v1/payment_intents/{id}" Self::retrieve_payment_intent;
-        "payment_intents.confirm" "POST" "/v1/payment_intents/{id}/confirm" Self::confirm_payment_intent;
-        "payment_intents.capture" "POST" "/v1/payment_intents/{id}/capture" Self::capture_payment_intent;
-        "payment_intents.cancel" "POST" "/v1/payment_intents/{id}/cancel" Self::cancel_payment_intent;
-        "charges.list" "GET" "/v1/charges" Self::list_charges;
-        "charges.retrieve" "GET" "/v1/charges/{id}" Self::retrieve_charge;
-        "refunds.create" "POST" "/v1/refunds" Self::create_refund;
-        "refunds.list" "GET" "/v1/refunds" Self::list_refunds;
-        "refunds.retrieve" "GET" "/v1/refunds/{id}" Self::retrieve_refund;
-        "events.list" "GET" "/v1/events" Self::list_events;
-        "events.retrieve" "GET" "/v1/events/{id}" Self::retrieve_event;
+    const MANIFEST: Manifest = Manifest {
+        name: "stripe",
+        api_version: API_VERSION,
+        body_bytes_max: 1024 * 1024,
+        actions: &["refund", "authenticate_payment", "complete_checkout"],
     };
+    const OPERATIONS: &'static [Operation<Self>] = operations::OPERATIONS;
     const IDEMPOTENCY: Option<IdempotencyRule> = Some(IdempotencyRule {
         header: "idempotency-key",
         method: "POST",
@@ -121,26 +145,34 @@ impl Twin for Stripe {
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply) {
         reply.set("request-id", errors::request_id(context));
         reply.set("stripe-version", request.header("stripe-version").unwrap_or(API_VERSION).to_owned());
+        if let Some(account) = request.header("stripe-account") {
+            reply.set("stripe-account", account.to_owned());
+        }
         if let Some(key) = request.header("idempotency-key").filter(|_| request.method == "POST") {
             reply.set("idempotency-key", key.to_owned());
         }
     }
 
     fn state(&self) -> Value {
-        json!({
-            "customers": self.customers.newest_first().map(Customer::json).collect::<Vec<_>>(),
-            "payment_intents": self.payment_intents.newest_first().map(|it| self.intent_json(it)).collect::<Vec<_>>(),
-            "charges": self.charges.newest_first().map(Charge::json).collect::<Vec<_>>(),
-            "refunds": self.refunds.newest_first().map(Refund::json).collect::<Vec<_>>(),
-            "events": self.events.newest_first().map(|event| event.body.clone()).collect::<Vec<_>>(),
-        })
+        let table = |traits: &resource::Traits| {
+            let rows = self.books.newest_first(traits.resource);
+            (traits.table.to_owned(), rows.map(|row| self.shown(traits.resource, row)).collect::<Vec<_>>().into())
+        };
+        RESOURCES.iter().map(table).collect::<Map<_, _>>().into()
     }
 
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String> {
-        match action {
-            "refund" => self.refund_from_dashboard(context, argument),
-            _ => Err(format!("unknown action `{action}`")),
-        }
+        let made = match action {
+            "refund" => return self.refund_from_dashboard(context, argument),
+            "authenticate_payment" => self.authenticate_payment(context, argument),
+            "complete_checkout" => self.complete_checkout(context, argument),
+            _ => return Err(format!("unknown action `{action}`")),
+        };
+        made.map_err(|error: StripeError| error.message().to_owned())
+    }
+
+    fn clock_moved(&mut self, context: &mut Context<'_>) {
+        self.catch_up(context);
     }
 
     fn endpoints(&self) -> &[Endpoint] {
@@ -152,8 +184,7 @@ impl Twin for Stripe {
     }
 
     fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event> {
-        let event = StripeEvent::new(context, kind, object.clone());
-        Some(event.webhook())
+        Some(events::webhook(&events::event(context, kind, json!(object), None)))
     }
 }
 
