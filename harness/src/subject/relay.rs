@@ -1,7 +1,15 @@
 //! Leads connections from one side of a wall to the other: whoever connects here talks to what is there.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::AsRawFd as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
+use rustix::fs::{Mode, OFlags, open};
 use tokio::{
     io::{AsyncRead, AsyncWrite, copy_bidirectional},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
@@ -24,6 +32,8 @@ pub(super) enum Door {
 pub(super) enum Target {
     Tcp(SocketAddr),
     Unix(PathBuf),
+    /// In a folder that the other side writes to: it may have become a link to any socket of this machine.
+    Untrusted(PathBuf),
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -65,8 +75,18 @@ impl Target {
         match self {
             Self::Tcp(address) => Ok(Box::new(swift(TcpStream::connect(address).await?)?)),
             Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            Self::Untrusted(path) => Ok(Box::new(connect_unfollowed(path).await?)),
         }
     }
+}
+
+/// To what lies at the path itself, by way of a handle of it: no link is followed, then or later.
+async fn connect_unfollowed(path: &Path) -> io::Result<UnixStream> {
+    let handle = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    if rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&handle)?.st_mode) != rustix::fs::FileType::Socket {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    UnixStream::connect(format!("/proc/self/fd/{}", handle.as_raw_fd())).await
 }
 
 /// Small writes must not wait for each other.

@@ -152,6 +152,48 @@ async fn a_unix_socket_of_the_machine_is_out_of_reach() {
 }
 
 #[tokio::test]
+async fn the_terminal_that_the_harness_runs_on_is_out_of_reach() {
+    for (launcher, word) in [("process", "got"), (shown(&[]).as_str(), "refused")] {
+        let tree = tree_in(
+            launcher,
+            &format!(
+                "scenario: a\ntitle: a\nsteps: [{{ http: {{ get: '/write?of=/dev/tty' }}, expect: {{ jsonpath: [{{ path: $.{word}, exists: true }}] }} }}]\n"
+            ),
+        );
+        let subject = tree.path().to_str().unwrap();
+        let rest = format!(
+            "steps: [{{ exec: {{ argv: [{HARNESS:?}, run, --no-store, --subject, {subject:?}], pty: {{}}, timeout: 40s }}, expect: {{ exit: 0 }} }}]"
+        );
+        let record = run_of(config("subject: tool\n"), &rest).await;
+        assert_eq!(record.verdict, Verdict::Satisfied, "{launcher}: {:?}", record.failure);
+    }
+}
+
+#[tokio::test]
+async fn the_harness_inside_cannot_be_looked_into() {
+    let environments = ["/read?of=/proc/self/environ", "/read?of=/proc/1/environ"].map(str::to_owned);
+    let said = tries(&shown(&[]), &environments).await;
+    assert!(said[0].starts_with("got: ") && said[1].contains("Permission denied"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_door_that_was_made_a_link_leads_nowhere() {
+    let home = home();
+    let path = home.path().join("socket");
+    let socket = UnixListener::bind(&path).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let rest = format!(
+        "steps:\n  - http: {{ get: '/replace?of={}' }}\n    expect: {{ json: {{ got: replaced }} }}\n  \
+         - http: {{ get: /uid, timeout: 5s }}\n    expect: {{ status: 200 }}\n",
+        path.display()
+    );
+    let record = run_of(subject(&shown(&[]), ""), &rest).await;
+    assert_eq!(record.failure.map(|failure| failure.step), Some(2), "its own door is shut");
+    let knocked = socket.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(knocked, Err(std::io::ErrorKind::WouldBlock), "the harness was led to a socket of the machine");
+}
+
+#[tokio::test]
 async fn only_the_environment_that_was_asked_for_is_passed() {
     let record = boxed("steps: [{ http: { get: /env }, expect: { status: 200 } }]").await;
     let body = record.steps[0].evidence["response"]["body"].to_string();
@@ -287,10 +329,13 @@ async fn a_build_writes_into_the_tree_and_nothing_else_does() {
 
 /// A subject's tree with one scenario, for the command line.
 fn tree(scenario: &str) -> tempfile::TempDir {
+    tree_in(&shown(&[]), scenario)
+}
+
+fn tree_in(launcher: &str, scenario: &str) -> tempfile::TempDir {
     let tree = tempfile::tempdir().unwrap();
     let config = format!(
-        "subject: boxed\nstart: {{ argv: [python3, boxed.py], env: {{ PORT: \"{{{{ port }}}}\" }} }}\nready: {{ tcp: true, within: 20s }}\nlauncher: {}\n",
-        shown(&[])
+        "subject: boxed\nstart: {{ argv: [python3, boxed.py], env: {{ PORT: \"{{{{ port }}}}\" }} }}\nready: {{ tcp: true, within: 20s }}\nlauncher: {launcher}\n"
     );
     std::fs::write(tree.path().join("harness.yaml"), config).unwrap();
     std::fs::create_dir(tree.path().join("scenarios")).unwrap();

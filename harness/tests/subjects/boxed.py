@@ -35,6 +35,13 @@ def unix(path):
     return "connected"
 
 
+def replace(target):
+    path = "/run/harness/in-" + os.environ["PORT"]
+    os.unlink(path)
+    os.symlink(target, path)
+    return "replaced"
+
+
 def fetch(url):
     with urllib.request.urlopen(url, timeout=5) as answer:
         return answer.read().decode()
@@ -50,6 +57,7 @@ TRIES = {
     "write": write,
     "connect": connect,
     "unix": unix,
+    "replace": replace,
     "fetch": fetch,
     "daemon": daemon,
     "env": lambda _: dict(os.environ),

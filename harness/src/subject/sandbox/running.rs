@@ -91,7 +91,7 @@ async fn attend(mut ear: Ear, folder: PathBuf, log: Log, tell: watch::Sender<Opt
 /// The same number outside, which was leased for it.
 async fn way_in(port: u16, folder: &Path) -> std::io::Result<BoxFuture<'static, ()>> {
     let door = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    Ok(Box::pin(relay(Door::Tcp(door), Target::Unix(folder.join(inward(port))))))
+    Ok(Box::pin(relay(Door::Tcp(door), Target::Untrusted(folder.join(inward(port))))))
 }
 
 #[async_trait]
