@@ -169,7 +169,17 @@ impl SubjectConfig {
 
     /// Whether all trials meet the same running subject, which is reset before each: then they cannot overlap.
     pub(crate) fn is_one_for_all(&self) -> bool {
-        self.reset.is_some() && self.start.as_ref().is_some_and(|start| start.argv.is_empty())
+        self.reset.is_some() && self.is_elsewhere()
+    }
+
+    /// Whether somebody else started it.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.start.as_ref().is_some_and(|start| start.argv.is_empty())
+    }
+
+    /// Whether it goes on running when a trial ends well.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.reuse || self.is_elsewhere()
     }
 
     /// What starts it, as its `launcher:` says. `processes` are for what needs no isolation; `harness` is the binary of

@@ -156,7 +156,7 @@ impl Trial<'_> {
         scope.give("case", self.scenario.case.as_deref().unwrap_or_default());
         let seat = match self.seats.take() {
             Some(seat) => {
-                seat.renew();
+                seat.renew(self.subject)?;
                 seat.tell(&mut scope);
                 seat
             }
@@ -199,8 +199,9 @@ impl Trial<'_> {
         let ended = seat.subject.exit();
         record.twin_calls += seat.world.call_count() as u64;
         // A subject that was not as it should be is not met by another trial.
-        let is_kept = self.subject.reuse && notes.is_clean() && ended.is_none() && seat.subject.is_running();
+        let is_kept = self.subject.goes_on() && notes.is_clean() && ended.is_none() && seat.subject.is_running();
         if is_kept {
+            record.leaked.extend(seat.subject.take_leaks().processes);
             self.seats.give(seat);
             return End { scope, secrets };
         }

@@ -1,8 +1,10 @@
 //! Where a trial takes place: its folders, ports, twins and subject. A seat serves one trial, or one after the other
-//! where the subject is reused.
+//! where the subject goes on.
 
 use std::{
     collections::BTreeMap,
+    fs, io,
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -13,7 +15,7 @@ use crate::{
     arrange::World,
     scratch::Scratch,
     step::{Room, Subject},
-    subject::{LaunchRequest, PortLease},
+    subject::{LaunchRequest, PortLease, SubjectConfig},
     text::{RenderError, Scope},
 };
 
@@ -49,9 +51,14 @@ impl Seats {
 }
 
 impl Seat {
-    /// Twins forget what the trial before did with them.
-    pub(super) fn renew(&self) {
+    /// Twins forget what the trial before did with them, and so does the data folder, unless it is a subject's that we
+    /// started: what to do with that, its `reset` knows.
+    pub(super) fn renew(&self, subject: &SubjectConfig) -> Result<(), String> {
         self.world.reset();
+        if !subject.is_elsewhere() {
+            return Ok(());
+        }
+        empty(&self.room.data_dir).map_err(|error| format!("cannot empty the trial's folder: {error}"))
     }
 
     /// What templates see of it.
@@ -65,6 +72,14 @@ impl Seat {
     }
 }
 
+fn empty(folder: &Path) -> io::Result<()> {
+    if fs::read_dir(folder)?.next().is_some() {
+        fs::remove_dir_all(folder)?;
+        fs::create_dir(folder)?;
+    }
+    Ok(())
+}
+
 fn tell_room(scope: &mut Scope, room: &Room, port: &PortLease, further: &BTreeMap<String, PortLease>) {
     scope.give("port", port.port());
     let further: serde_json::Map<_, _> =
@@ -76,7 +91,7 @@ fn tell_room(scope: &mut Scope, room: &Room, port: &PortLease, further: &BTreeMa
 impl Trial<'_> {
     /// Makes a seat and tells `scope` of it.
     pub(super) fn new_seat(&self, scope: &mut Scope, seed: u64) -> Result<Seat, String> {
-        let here = |error: std::io::Error| format!("cannot make the trial's folder: {error}; is the disk full?");
+        let here = |error: io::Error| format!("cannot make the trial's folder: {error}; is the disk full?");
         let folder = Scratch::new().map_err(here)?;
         let room = Room {
             root: self.root.to_owned(),
@@ -84,7 +99,7 @@ impl Trial<'_> {
             log: folder.path().join("subject.log"),
             env_allow: self.subject.env_allow.clone(),
         };
-        std::fs::create_dir(&room.data_dir).map_err(here)?;
+        fs::create_dir(&room.data_dir).map_err(here)?;
         scope.set("host", self.subject.isolation.host().to_string());
         let lease = || PortLease::take().ok_or("no loopback port is free");
         let port = lease()?;

@@ -1,8 +1,15 @@
 //! Subjects that go on running from one trial to the next, and what they are given.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-use harness::{Plan, SubjectConfig, Verdict};
+use axum::{Router, routing::get, serve::ListenerExt as _};
+use harness::{Plan, SubjectConfig, UrlLauncher, Verdict};
 
 use crate::kit::{Ran, config, plan, processes, report, scenario, suite};
 
@@ -76,4 +83,37 @@ async fn a_command_can_say_that_a_subject_is_ready() {
     let never = three_trials("ready: { argv: [\"false\"], within: 300ms }", wait).await;
     let message = &never.records[0].failure.as_ref().unwrap().message;
     assert!(message.contains("`false` to end with exit code 0 within 300 ms"), "{message}");
+}
+
+/// Three trials, one after the other, against a server that was there before; and how many connections it was sent.
+async fn three_trials_elsewhere(rest: &str) -> (Ran, usize) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let listener = listener.tap_io(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    let app = Router::new().route("/", get(|| async { "here" }));
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let plan =
+        Plan { trials: 3, jobs: 1, ..plan(suite(vec![scenario("a", rest)]), SubjectConfig::already_running(&url)) };
+    let ran = report(plan, &UrlLauncher::new(url.parse().unwrap(), processes())).await;
+    server.abort();
+    (ran, connections.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn trials_against_what_runs_elsewhere_share_a_connection() {
+    let rest = "steps: [{ http: { get: / }, expect: { body: here } }, { http: { get: / }, expect: { body: here } }]";
+    let (ran, connections) = three_trials_elsewhere(rest).await;
+    assert_eq!(verdicts(&ran), [Verdict::Satisfied; 3], "{:?}", ran.records[0].failure);
+    assert_eq!(connections, 2, "one to see that it is there, and one for all requests");
+}
+
+#[tokio::test]
+async fn trials_against_what_runs_elsewhere_do_not_find_each_others_files() {
+    let rest = "steps: [{ exec: { argv: [sh, -c, 'ls \"$0\" && mkdir -p \"$0/left/behind\"', '{{ data_dir }}'] }, expect: { exit: 0, stdout: '' } }]";
+    let (ran, _) = three_trials_elsewhere(rest).await;
+    assert_eq!(verdicts(&ran), [Verdict::Satisfied; 3], "{:?}", ran.records.last().unwrap().failure);
 }
