@@ -316,6 +316,8 @@ fn say(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }
 
+/// Of one thread: trials are futures of one task, and handing each request to another thread and its answer back costs
+/// more than the work itself. What needs the other cores are the subjects.
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
