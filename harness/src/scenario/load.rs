@@ -1,6 +1,11 @@
 //! From paths to a checked suite.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZero,
+    panic,
+    path::{Path, PathBuf},
+    thread,
+};
 
 use located::{Diagnostic, Diagnostics, Place, Source};
 
@@ -17,6 +22,7 @@ use crate::text::Node;
 
 const FILES_MAX: usize = 10_000; // of one suite
 const DEPTH_MAX: usize = 16; // of folders
+const FILES_PER_THREAD_MIN: usize = 16; // a thread costs about as much as parsing one
 
 impl Suite {
     /// Reads scenario files; a folder stands for all `.yaml` and `.yml` files below it.
@@ -72,8 +78,9 @@ impl Suite {
         let mut folders = Folders::default();
         let was_empty = sources.is_empty();
         let mut read = Vec::new();
-        for source in sources {
-            match Read::of(&source) {
+        let parsed = read_all(&sources);
+        for (source, parsed) in sources.into_iter().zip(parsed) {
+            match parsed {
                 Ok(Read::Scenario(file, document)) => read.push((source, *file, document)),
                 Ok(Read::Fragment) => drop(library.fragment(Path::new(source.name()), &mut wrong)),
                 Ok(Read::Folder) => {}
@@ -131,6 +138,21 @@ impl Read {
         }
         Ok(Self::Scenario(Box::new(parsed(source)?), document))
     }
+}
+
+/// Parses on all cores: it is most of what there is to do before the first trial.
+fn read_all(sources: &[Source]) -> Vec<Result<Read, Diagnostics>> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = sources.len().div_ceil(cores).max(FILES_PER_THREAD_MIN);
+    if sources.len() <= share {
+        return sources.iter().map(Read::of).collect();
+    }
+    thread::scope(|scope| {
+        let shares = sources.chunks(share);
+        let reading = shares.map(|share| scope.spawn(|| share.iter().map(Read::of).collect::<Vec<_>>()));
+        let reading: Vec<_> = reading.collect();
+        reading.into_iter().flat_map(|share| share.join().unwrap_or_else(|cause| panic::resume_unwind(cause))).collect()
+    })
 }
 
 fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Diagnostic> {
