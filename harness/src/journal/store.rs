@@ -47,8 +47,8 @@ impl RunStore {
         // Told to other processes for as long as this one lives.
         log.try_lock().map_err(|error| here(&log_path, error.into()))?;
         let bytes = serde_json::to_vec_pretty(&manifest).map_err(|error| here(&dir, error.into()))?;
-        write_durably(&dir.join(MANIFEST), &bytes).map_err(|error| here(&dir, error))?;
-        let log = RunLog::append_to(log, Chain::anchored(&bytes)).map_err(|error| here(&log_path, error))?;
+        let manifest_file = write(&dir.join(MANIFEST), &bytes).map_err(|error| here(&dir, error))?;
+        let log = RunLog::begin(log, manifest_file, Chain::anchored(&bytes)).map_err(|error| here(&log_path, error))?;
         self.point_latest(&manifest.id).map_err(|error| here(&self.0, error))?;
         self.prune(keep);
         Ok((manifest.id, log))
@@ -146,8 +146,8 @@ fn make_private(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(dir)
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    Ok(file)
 }

@@ -53,10 +53,20 @@ pub(super) enum Event<Record> {
 }
 
 impl RunLog {
+    /// Begins a log that is bound to a manifest. That is durable before the first record counts, and trials run
+    /// meanwhile.
+    pub(super) fn begin(file: File, manifest: File, chain: Chain) -> io::Result<Self> {
+        Self::spawn(move |queue| keep(file, chain, manifest.sync_all(), queue))
+    }
+
     /// Goes on from where the chain stands, at the end of the file.
     pub(super) fn append_to(file: File, chain: Chain) -> io::Result<Self> {
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        std::thread::Builder::new().name("run log".to_owned()).spawn(move || keep(file, chain, receiver))?;
+        Self::spawn(move |queue| keep(file, chain, Ok(()), queue))
+    }
+
+    fn spawn(keep: impl FnOnce(mpsc::Receiver<Waiting>) + Send + 'static) -> io::Result<Self> {
+        let (sender, queue) = mpsc::channel(WAITING_MAX);
+        std::thread::Builder::new().name("run log".to_owned()).spawn(move || keep(queue))?;
         Ok(Self(sender))
     }
 
@@ -98,13 +108,15 @@ impl Observer for RunLog {
     }
 }
 
-fn keep(mut file: File, mut chain: Chain, mut queue: mpsc::Receiver<Waiting>) {
+/// `before` is how that ended without which no record may count.
+fn keep(mut file: File, mut chain: Chain, mut before: io::Result<()>, mut queue: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(WAITING_MAX);
     let mut lines = Vec::new();
     while queue.blocking_recv_many(&mut batch, WAITING_MAX) > 0 {
         lines.clear();
         batch.iter().for_each(|waiting| chain.append(&waiting.event, &mut lines));
-        let written = file.write_all(&lines).and_then(|()| file.sync_data());
+        let before = std::mem::replace(&mut before, Ok(()));
+        let written = before.and_then(|()| file.write_all(&lines)).and_then(|()| file.sync_data());
         let failure = written.err().map(|error| (error.kind(), error.to_string()));
         for waiting in batch.drain(..) {
             let kept = failure.clone().map_or(Ok(()), |(kind, text)| Err(io::Error::new(kind, text)));
