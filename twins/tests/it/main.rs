@@ -18,5 +18,7 @@ mod sdk;
 mod slack_sdks;
 mod spaces;
 mod stripe;
+mod stripe_billing;
+mod stripe_sdks;
 mod support;
 mod webhooks;

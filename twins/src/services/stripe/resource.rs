@@ -116,7 +116,7 @@ resources! {
             "billing_mode": {"type": "flexible", "flexible": {"proration_discounts": "included"}},
             "payment_settings": {"payment_method_options": null, "payment_method_types": null,
             "save_default_payment_method": "off"},
-            "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}}}"#;
+            "trial_settings": {"end_behavior": {"billing_cycle_anchor": null, "missing_payment_method": "create_invoice"}}}"#;
     SubscriptionItem "subscription_item" "subscription_item" "item" "si_" 14 None,
         "subscription_items" r#"{"quantity": 1}"#;
     TestClock "test_helpers.test_clock" "test clock" "test_clock" "clock_" 24 Some("test_helpers.test_clock"),

@@ -230,23 +230,26 @@ class Writer:
             yield f"{name}{mark}{'~' if nullable else ''} {words}"
 
 
-def main():
-    types = Types(Path(sys.argv[1]))
-    print("# Written by tests/sdk/python/stripe_surface.py from the types of the Node SDK; not to be changed by hand.")
+def surface(types):
+    """The lines of the file."""
+    yield "# Written by tests/sdk/python/stripe_surface.py from the types of the Node SDK; not to be changed by hand."
     for resource, (name, verbs) in OPERATIONS.items():
         for verb in verbs.split():
             method, _, shown = verb.partition(":")
             params = f"{name}{method[0].upper()}{method[1:]}Params"
-            homes = [(HOME.get(params, home), path) for home, path in types.interfaces
-                     if path.split(".")[-1] == params and (params not in HOME or home == HOME[params])]
-            print(f"\nparams {resource}.{shown or method}")
+            # Other parts of the API have names of the same kind, in folders of their own.
+            homes = sorted(((home, path) for home, path in types.interfaces
+                            if path.split(".")[-1] == params and home == HOME.get(params, home)),
+                           key=lambda place: place[0].count("/"))
+            yield f"\nparams {resource}.{shown or method}"
             for line in [*Writer(types, False).object(*homes[0], 0), *UNTYPED_OF.get(params, [])]:
-                print("  " + line)
+                yield "  " + line
     for known, name in OBJECTS.items():
         home = HOME.get(name) or sorted(types.files[name], key=len)[0]
-        print(f"\nobject {known}")
+        yield f"\nobject {known}"
         for line in Writer(types, True).object(home, name, 0):
-            print("  " + line)
+            yield "  " + line
 
 
-main()
+if __name__ == "__main__":
+    print("\n".join(surface(Types(Path(sys.argv[1])))))

@@ -105,7 +105,7 @@ impl Stripe {
         invoice.set("period_start", bill.period.0);
         invoice.set("period_end", bill.period.1);
         if let Some(subscription) = bill.subscription {
-            for name in ["collection_method", "default_payment_method", "discounts"] {
+            for name in ["collection_method", "discounts"] {
                 invoice.set(name, subscription[name].clone());
             }
             invoice.set("auto_advance", true);

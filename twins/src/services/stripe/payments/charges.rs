@@ -59,7 +59,7 @@ impl Stripe {
         json!({"type": "card", "card": {
             "amount_authorized": intent["amount"], "authorization_code": null, "brand": card["brand"],
             "checks": card["checks"], "country": card["country"], "exp_month": card["exp_month"],
-            "exp_year": card["exp_year"], "extended_authorization": {"status": "disabled"},
+            "exp_year": card["exp_year"], "electronic_commerce_indicator": null, "extended_authorization": {"status": "disabled"},
             "fingerprint": card["fingerprint"], "funding": card["funding"],
             "incremental_authorization": {"status": "unavailable"}, "installments": null, "last4": card["last4"],
             "mandate": null, "multicapture": {"status": "unavailable"}, "network": card["brand"],
