@@ -46,7 +46,7 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once() {
        |
      5 |     calls: { operation: payment_intents.confirmm }
        |                         ^^^^^^^^^^^^^^^^^^^^^^^^
-      hint: it has payment_intents.create, payment_intents.list, payment_intents.retrieve, payment_intents.confirm, payment_intents.capture, payment_intents.cancel
+      hint: it has payment_intents.create, payment_intents.list, payment_intents.search, payment_intents.retrieve, payment_intents.update, payment_intents.confirm, payment_intents.capture, payment_intents.cancel, payment_intents.increment_authorization
 
     b.yaml:6:33: a `twin` step has no `status` to expect [bad-expectation]
        |

@@ -150,7 +150,7 @@ fn an_operation_that_the_twin_does_not_have() {
        |
      7 |   - { twin: stripe, calls: { operation: refunds.creat }, expect: { count: 0 } }
        |                                         ^^^^^^^^^^^^^
-      hint: it has refunds.create, refunds.list, refunds.retrieve
+      hint: it has refunds.create, refunds.list, refunds.retrieve, refunds.update, refunds.cancel
     ");
 }
 
