@@ -10,6 +10,8 @@ pub enum TwinError {
     Config { twin: String, why: String },
     #[error("{0}")]
     Script(Diagnostics),
+    #[error("{0}")]
+    Definition(Diagnostics),
     #[error("twin `{twin}` cannot listen on port {port}; choose another one, or 0 for a free one")]
     Listen { twin: String, port: u16, source: std::io::Error },
     #[error("twin `{twin}` is served in this space already; use another space for a second one")]

@@ -22,11 +22,13 @@
 #![recursion_limit = "256"] // the service objects are long `json!` literals
 
 mod admin;
+pub mod definition;
 mod engine;
 mod error;
 mod http;
 pub mod script;
 mod services;
+mod stub;
 mod twin;
 
 pub use admin::serve_admin;

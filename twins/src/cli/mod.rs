@@ -14,6 +14,7 @@ Examples:
   twins serve stripe slack                         two twins on free ports
   twins serve stripe=4010 --seed 7 --json          a port of your choice, one JSON line per twin
   twins serve stripe --config twins.yaml           accounts, keys and webhooks from a file
+  twins serve ./my.twin.yaml                       a twin of your own, from its definition
   twins serve stripe --space-header                isolated state per value of `x-twin-space`
   curl ADMIN/journal/export > calls.jsonl && twins verify calls.jsonl";
 
@@ -39,8 +40,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Checks a script of the LLM twins without playing it.
-    Check { script: PathBuf },
+    /// Checks a script of the LLM twins, or the definition of a twin of your own, without serving it.
+    Check { file: PathBuf },
     /// Checks the hash chain of an exported journal; ends with 1 where it was changed.
     Verify {
         /// A file of JSON lines, or `-` for standard input.
@@ -49,7 +50,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Prints the JSON schema of what the admin API takes.
+    /// Prints the JSON schema of what the admin API takes, or of definitions.
     Schema { of: Schema },
     /// Prints completions for a shell.
     Completions { shell: clap_complete::Shell },
@@ -59,6 +60,8 @@ enum Command {
 enum Schema {
     FaultRule,
     CallQuery,
+    /// Of twins of your own.
+    Definition,
 }
 
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
@@ -66,8 +69,12 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Serve(options) => serve::run(options).await?,
         Command::List { json } => list(json)?,
-        Command::Check { script } => {
-            twins::script::check(&script)?;
+        Command::Check { file } if twins::definition::is_one(&file) => {
+            twins::definition::check(&file)?;
+            say(&mut out, "the definition is fine")?;
+        }
+        Command::Check { file } => {
+            twins::script::check(&file)?;
             say(&mut out, "the script is fine")?;
         }
         Command::Verify { file, json } => return verify::run(&file, json),
@@ -75,6 +82,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
             let schema = match of {
                 Schema::FaultRule => schemars::schema_for!(twins::FaultRule),
                 Schema::CallQuery => schemars::schema_for!(twins::CallQuery),
+                Schema::Definition => twins::definition::schema(),
             };
             say(&mut out, &serde_json::to_string_pretty(&schema)?)?;
         }

@@ -1,19 +1,19 @@
 use std::{
     io::{IsTerminal, stdout},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
-use twins::{Engine, EngineOptions, Served, Space};
+use twins::{Engine, EngineOptions, Served, Space, definition::is_path};
 
 use super::{config::Config, say};
 
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// Which twins: `stripe`, or `stripe=4010` for a port of your choice.
+    /// Which twins: `stripe`, `stripe=4010` for a port of your choice, or `./my.twin.yaml` for one of your own.
     #[arg(required = true, value_name = "TWIN[=PORT]")]
     twins: Vec<String>,
     /// The root of all randomness; the same seed and requests give the same bytes.
@@ -77,8 +77,10 @@ fn open(space: &Space, wanted: &str, config: &mut Config) -> Result<Served> {
         },
         None => (wanted, 0),
     };
-    let served = space.serve_on(name, config.take(name), port);
-    served.map_err(|error| config.located(name, error))
+    // The configuration knows a definition by the name of its twin.
+    let key = if is_path(name) { twins::definition::info(Path::new(name))?.name } else { name };
+    let served = space.serve_on(name, config.take(key), port);
+    served.map_err(|error| config.located(key, error))
 }
 
 fn announce(served: &Served, admin: &str, as_json: bool) -> Result<()> {

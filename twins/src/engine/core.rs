@@ -158,8 +158,9 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn plain(operation: Option<&'static str>, reply: Reply) -> Self {
-        let (transport, violations) = (Transport::Whole, Vec::new());
-        let reply = Some(reply);
+        let (transport, violations) = (reply.transport, Vec::new());
+        // What never reaches the client is no answer in the journal either.
+        let reply = Some(reply).filter(|_| !matches!(transport, Transport::Hang | Transport::Reset));
         Self { operation, fault: None, rule: None, violations, reply, transport, in_use: None, announced: false }
     }
 }

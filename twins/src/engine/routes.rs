@@ -34,20 +34,31 @@ impl Routes {
     /// # Panics
     /// Where two paths contradict each other: a mistake in the twin's table, found by the first test that opens it.
     pub(crate) fn of<T>(operations: &'static [Operation<T>], mount: Option<&'static str>) -> Self {
-        let mut paths: Vec<(&str, Vec<Candidate>)> = Vec::new();
-        for (index, operation) in operations.iter().enumerate() {
+        let rows = operations.iter().map(|operation| {
             let Operation { name, method, path, when, .. } = *operation;
-            let candidate = Candidate { index, operation: name, method, when, params: names(path) };
-            match paths.iter_mut().find(|(known, _)| *known == path) {
-                Some((_, candidates)) => candidates.push(candidate),
-                None => paths.push((path, vec![candidate])),
+            (name, method, path, when)
+        });
+        Self::build(rows, mount).unwrap_or_else(|(path, why)| panic!("{path}: {why}"))
+    }
+
+    /// From rows of name, method, path and condition. The error names a path that contradicts an earlier one.
+    pub(crate) fn build(
+        rows: impl Iterator<Item = (&'static str, &'static str, &'static str, Option<When>)>,
+        mount: Option<&'static str>,
+    ) -> Result<Self, (&'static str, String)> {
+        let mut paths: Vec<(&str, String, Vec<Candidate>)> = Vec::new();
+        for (index, (operation, method, path, when)) in rows.enumerate() {
+            let (candidate, shape) = (Candidate { index, operation, method, when, params: names(path) }, shape(path));
+            match paths.iter_mut().find(|(_, known, _)| *known == shape) {
+                Some((.., candidates)) => candidates.push(candidate),
+                None => paths.push((path, shape, vec![candidate])),
             }
         }
         let mut router = Router::new();
-        for (path, candidates) in paths {
-            router.insert(path, candidates).unwrap_or_else(|error| panic!("{path}: {error}"));
+        for (path, shape, candidates) in paths {
+            router.insert(shape, candidates).map_err(|error| (path, error.to_string()))?;
         }
-        Self { router, mount }
+        Ok(Self { router, mount })
     }
 
     pub(crate) fn find(&self, request: &Request) -> Option<Route> {
@@ -62,6 +73,18 @@ impl Routes {
         let params = candidate.params.iter().copied().zip(values).collect();
         Some(Route { index: candidate.index, operation: candidate.operation, params })
     }
+}
+
+/// The path with its parameters named by their place, so that other names are no contradiction.
+fn shape(path: &str) -> String {
+    let mut parts = path.split('{');
+    let mut shape = parts.next().unwrap_or_default().to_owned();
+    for (place, part) in parts.enumerate() {
+        let (name, rest) = part.split_once('}').unwrap_or((part, ""));
+        let star = if name.starts_with('*') { "*" } else { "" };
+        shape.push_str(&format!("{{{star}p{place}}}{rest}"));
+    }
+    shape
 }
 
 /// The names of a path's parameters.
@@ -118,6 +141,16 @@ mod tests {
     fn a_condition_tells_operations_of_one_path_apart() {
         assert_eq!(find("PUT", "/v1/a/x", "acl").map(|found| found.0), Some("asked"));
         assert_eq!(find("PUT", "/v1/a/x", "").map(|found| found.0), Some("put"));
+    }
+
+    #[test]
+    fn parameters_of_one_place_may_have_several_names() {
+        let rows =
+            [("one", "GET", "/a/{id}", None), ("two", "GET", "/a/{key}/b", None), ("put", "PUT", "/a/{x}", None)];
+        let routes = Routes::build(rows.into_iter(), None).unwrap_or_else(|(path, why)| panic!("{path}: {why}"));
+        let found = |method: &str, path: &str| routes.find(&Request::bare(method, path)).map(|route| route.params);
+        assert_eq!(found("GET", "/a/7/b"), Some(vec![("key", "7".to_owned())]));
+        assert_eq!(found("PUT", "/a/7"), Some(vec![("x", "7".to_owned())]));
     }
 
     #[test]

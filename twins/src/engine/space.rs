@@ -75,6 +75,8 @@ impl Space {
     /// [`Space::serve`] on a port of the caller's choice.
     pub fn serve_on(&self, twin: &str, config: Value, port: u16) -> Result<Served, TwinError> {
         let opened = services::open(twin, config)?;
+        // That of a definition stands in its file.
+        let twin = opened.manifest().name;
         let name: Arc<str> = twin.into();
         let taken = |source| TwinError::Listen { twin: twin.to_owned(), port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;

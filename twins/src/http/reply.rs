@@ -3,6 +3,8 @@ use std::borrow::Cow;
 use axum::body::Bytes;
 use serde::Serialize;
 
+use crate::engine::core::Transport;
+
 /// What a twin answers, before the transport carries or breaks it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
@@ -10,6 +12,8 @@ pub(crate) struct Reply {
     /// Written in this order.
     pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Body,
+    /// How it is carried where no fault rule says otherwise.
+    pub(crate) transport: Transport,
 }
 
 #[derive(Clone, Debug)]
@@ -24,20 +28,20 @@ pub(crate) enum Body {
 
 impl Reply {
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Empty }
+        Self { status, headers: Vec::new(), body: Body::Empty, transport: Transport::Whole }
     }
 
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
         let bytes = serde_json::to_vec(value).expect("twins build JSON with text keys only");
-        Self { status, headers: Vec::new(), body: Body::Json(bytes.into()) }.header("content-type", "application/json")
+        Self { body: Body::Json(bytes.into()), ..Self::empty(status) }.header("content-type", "application/json")
     }
 
     pub(crate) fn bytes(status: u16, content_type: &str, bytes: impl Into<Bytes>) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Bytes(bytes.into()) }.header("content-type", content_type)
+        Self { body: Body::Bytes(bytes.into()), ..Self::empty(status) }.header("content-type", content_type)
     }
 
     pub(crate) fn events(frames: Vec<Bytes>) -> Self {
-        Self { status: 200, headers: Vec::new(), body: Body::Events(frames) }
+        Self { body: Body::Events(frames), ..Self::empty(200) }
             .header("content-type", "text/event-stream; charset=utf-8")
             .header("cache-control", "no-cache")
     }

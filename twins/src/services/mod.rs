@@ -8,12 +8,14 @@ mod llm;
 mod openai;
 mod stripe;
 
+use std::path::Path;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::{anthropic::Anthropic, openai::Openai, sendgrid::Sendgrid, slack::Slack, stripe::Stripe};
 use crate::{
-    TwinError,
+    TwinError, definition,
     twin::{AnyTwin, TwinInfo, hosted},
 };
 
@@ -30,6 +32,7 @@ pub(crate) fn catalogue() -> Vec<TwinInfo> {
 /// A twin in its first state.
 pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinError> {
     match name {
+        _ if definition::is_path(name) => definition::open(Path::new(name), config),
         "anthropic" => Ok(hosted(Anthropic::open(parse(name, config)?)?)),
         "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
         "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),

@@ -12,6 +12,7 @@ mod lifecycle;
 mod llm_sdks;
 mod mail_and_chat;
 mod openai;
+mod own;
 mod refusals;
 mod script;
 mod sdk;

@@ -1,0 +1,110 @@
+//! A request as matchers and templates see it, taken apart once at most.
+
+use std::{borrow::Cow, cell::OnceCell};
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::http::{Content, Request};
+
+/// A request with what stubs ask for again and again.
+pub(crate) struct View<'a> {
+    pub(crate) request: &'a Request,
+    query: OnceCell<Vec<(String, String)>>,
+    body: OnceCell<Subject<'a>>,
+}
+
+/// One text under test, and the JSON that it may be.
+pub(crate) struct Subject<'a> {
+    pub(crate) text: Cow<'a, str>,
+    json: OnceCell<Option<Json>>,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(text: impl Into<Cow<'a, str>>) -> Self {
+        Self { text: text.into(), json: OnceCell::new() }
+    }
+
+    /// None: it is no JSON.
+    pub(crate) fn json(&self) -> Option<&Json> {
+        self.json.get_or_init(|| serde_json::from_str(&self.text).ok()).as_ref()
+    }
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(request: &'a Request) -> Self {
+        Self { request, query: OnceCell::new(), body: OnceCell::new() }
+    }
+
+    pub(crate) fn body(&self) -> &Subject<'a> {
+        self.body.get_or_init(|| {
+            let subject = Subject::new(String::from_utf8_lossy(&self.request.body));
+            if let Content::Json(value) = &self.request.content {
+                subject.json.set(Some(value.clone())).ok();
+            }
+            subject
+        })
+    }
+
+    /// Path and query, as sent.
+    pub(crate) fn url(&self) -> Cow<'a, str> {
+        url_of(self.request)
+    }
+
+    /// Every value of a query parameter, as sent.
+    pub(crate) fn query(&self, name: &str) -> Vec<&str> {
+        let all = self.query.get_or_init(|| {
+            let pairs = url::form_urlencoded::parse(self.request.raw_query.as_bytes());
+            pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+        });
+        all.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// `name` in lower case.
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
+        let all = self.request.headers.iter().filter(|(known, _)| known == name);
+        all.map(|(_, value)| value.as_str()).collect()
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> Vec<&str> {
+        let cookies = self.request.headers.iter().filter(|(known, _)| known == "cookie");
+        let pairs = cookies.flat_map(|(_, value)| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.filter(|(known, _)| *known == name).map(|(_, value)| value).collect()
+    }
+}
+
+/// The request, for templates: `request.path`, `request.query.page`, `request.headers['x-id']`, `request.body.name`, …
+pub(crate) fn shown(request: &Request) -> Json {
+    let mut headers = Map::new();
+    for (name, value) in &request.headers {
+        headers.entry(name.clone()).or_insert_with(|| value.clone().into());
+    }
+    let text = String::from_utf8_lossy(&request.body);
+    let body = match &request.content {
+        Content::Json(value) | Content::Form(value) => value.clone(),
+        _ => serde_json::from_str(&text).unwrap_or(Json::Null),
+    };
+    let cookies = View::new(request);
+    let names = request.headers.iter().filter(|(name, _)| name == "cookie");
+    let names = names.flat_map(|(_, value)| value.split(';')).filter_map(|pair| Some(pair.trim().split_once('=')?.0));
+    let cookies: Map<_, _> =
+        names.filter_map(|name| Some((name.to_owned(), Json::from(*cookies.cookie(name).first()?)))).collect();
+    json!({
+        "method": request.method,
+        "path": request.path,
+        "url": url_of(request),
+        "origin": request.origin(),
+        "segments": request.path.split('/').skip(1).collect::<Vec<_>>(),
+        "query": request.query,
+        "headers": headers,
+        "cookies": cookies,
+        "body": body,
+        "text": text,
+    })
+}
+
+fn url_of(request: &Request) -> Cow<'_, str> {
+    if request.raw_query.is_empty() {
+        return Cow::Borrowed(&request.path);
+    }
+    Cow::Owned(format!("{}?{}", request.path, request.raw_query))
+}
