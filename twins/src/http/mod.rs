@@ -5,6 +5,7 @@
 mod broken;
 mod fields;
 mod form;
+mod headers;
 mod reply;
 mod request;
 pub(crate) mod server;

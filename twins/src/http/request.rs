@@ -1,10 +1,11 @@
 use axum::body::Bytes;
 use futures::FutureExt;
-use hyper::{HeaderMap, header::CONTENT_TYPE};
+use hyper::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::{
     fields::{Fields, Reads},
+    headers::Headers,
     nested,
 };
 
@@ -15,8 +16,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) raw_query: String,
     pub(crate) query: Value,
-    /// Lower-case names, sorted, so that the journal does not depend on the client's order.
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Headers,
     pub(crate) body: Bytes,
     pub(crate) content: Content,
     /// Set by the router.
@@ -61,7 +61,7 @@ impl Request {
             path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
             query: nested(raw_query.as_bytes()),
             raw_query,
-            headers: sorted(&parts.headers),
+            headers: Headers::of(&parts.headers),
             body: body.unwrap_or_default(),
             content,
             params: Vec::new(),
@@ -89,8 +89,7 @@ impl Request {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let index = self.headers.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
-        Some(&self.headers[index].1)
+        self.headers.get(name)
     }
 
     /// The token of `Authorization: Bearer …`.
@@ -167,13 +166,6 @@ fn parts(kind: &str, body: &Bytes) -> multer::Result<Vec<Part>> {
         Ok(parts)
     };
     reading.now_or_never().unwrap_or(Err(multer::Error::IncompleteStream))
-}
-
-fn sorted(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let mut all: Vec<_> = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    all.sort();
-    all
 }
 
 #[cfg(test)]

@@ -8,10 +8,15 @@ use std::{
     time::Duration,
 };
 
-use axum::body::{Body as Outgoing, to_bytes};
+use axum::body::{Body as Outgoing, Bytes, to_bytes};
 use futures::{StreamExt, stream};
 use hyper::{
-    Response, body::Incoming, header::HeaderName, http::request::Parts, server::conn::http1, service::service_fn,
+    Response,
+    body::{Body as _, Incoming},
+    header::HeaderName,
+    http::request::Parts,
+    server::conn::http1,
+    service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -155,8 +160,13 @@ async fn respond(
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Outgoing>, Infallible> {
     let (parts, body) = request.into_parts();
-    let Ok(body) = timeout(BODY_WITHIN, to_bytes(Outgoing::new(body), face.body_bytes_max)).await else {
-        return ending.ask(End::Reset).await;
+    let body = if body.is_end_stream() {
+        Ok(Bytes::new())
+    } else {
+        let Ok(read) = timeout(BODY_WITHIN, to_bytes(Outgoing::new(body), face.body_bytes_max)).await else {
+            return ending.ask(End::Reset).await;
+        };
+        read
     };
     let (shared, mount_bytes) = match face.space_of(&parts, rooms.as_ref()) {
         Ok(found) => found,

@@ -85,8 +85,7 @@ impl Entry {
 
 impl CallRequest {
     pub(crate) fn of(request: &Request) -> Self {
-        let shown =
-            |(name, value): &(String, String)| (name.clone(), Value::String(redacted(name, value).into_owned()));
+        let shown = |(name, value): (&str, &str)| (name.to_owned(), Value::String(redacted(name, value).into_owned()));
         let (mut form, mut json, mut text) = (None, None, None);
         match &request.content {
             Content::Form(value) => form = Some(value.clone()),

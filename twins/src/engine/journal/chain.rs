@@ -33,7 +33,7 @@ pub(super) type Headers<'a> = Vec<(&'a str, Cow<'a, str>)>;
 impl<'a> Link<'a> {
     pub(super) fn of(record: &'a Record, seq: u64) -> Self {
         let Record { request, reply, .. } = record;
-        let shown = |(name, value): &'a (String, String)| (name.as_str(), redacted(name, value));
+        let shown = |(name, value): (&'a str, &'a str)| (name, redacted(name, value));
         Self {
             seq,
             virtual_at_ms: record.virtual_at.as_millisecond(),

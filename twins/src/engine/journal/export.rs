@@ -86,7 +86,7 @@ impl Entry {
     pub(crate) fn line(&self, space: &str) -> String {
         let request = &self.request;
         let headers = request.headers.iter();
-        let headers = headers.map(|(name, value)| (Cow::Borrowed(name.as_str()), redacted(name, value))).collect();
+        let headers = headers.map(|(name, value)| (Cow::Borrowed(name), redacted(name, value))).collect();
         let line = Line {
             seq: self.seq,
             space: space.into(),
