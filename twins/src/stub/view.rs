@@ -61,12 +61,11 @@ impl<'a> View<'a> {
 
     /// `name` in lower case.
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
-        let all = self.request.headers.iter().filter(|(known, _)| known == name);
-        all.map(|(_, value)| value.as_str()).collect()
+        self.request.headers.iter().filter(|(known, _)| *known == name).map(|(_, value)| value).collect()
     }
 
     pub(crate) fn cookie(&self, name: &str) -> Vec<&str> {
-        let cookies = self.request.headers.iter().filter(|(known, _)| known == "cookie");
+        let cookies = self.request.headers.iter().filter(|(known, _)| *known == "cookie");
         let pairs = cookies.flat_map(|(_, value)| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
         pairs.filter(|(known, _)| *known == name).map(|(_, value)| value).collect()
     }
@@ -75,8 +74,8 @@ impl<'a> View<'a> {
 /// The request, for templates: `request.path`, `request.query.page`, `request.headers['x-id']`, `request.body.name`, …
 pub(crate) fn shown(request: &Request) -> Json {
     let mut headers = Map::new();
-    for (name, value) in &request.headers {
-        headers.entry(name.clone()).or_insert_with(|| value.clone().into());
+    for (name, value) in request.headers.iter() {
+        headers.entry(name).or_insert_with(|| value.into());
     }
     let text = String::from_utf8_lossy(&request.body);
     let body = match &request.content {
@@ -84,7 +83,7 @@ pub(crate) fn shown(request: &Request) -> Json {
         _ => serde_json::from_str(&text).unwrap_or(Json::Null),
     };
     let cookies = View::new(request);
-    let names = request.headers.iter().filter(|(name, _)| name == "cookie");
+    let names = request.headers.iter().filter(|(name, _)| *name == "cookie");
     let names = names.flat_map(|(_, value)| value.split(';')).filter_map(|pair| Some(pair.trim().split_once('=')?.0));
     let cookies: Map<_, _> =
         names.filter_map(|name| Some((name.to_owned(), Json::from(*cookies.cookie(name).first()?)))).collect();
