@@ -300,7 +300,7 @@ impl<T: Twin> AnyTwin for Hosted<T> {
     }
 
     fn operations(&self) -> Vec<&'static str> {
-        T::OPERATIONS.iter().map(|operation| operation.name).collect()
+        names::<T>()
     }
 
     fn route(&self, request: &Request) -> Option<Route> {
@@ -380,6 +380,13 @@ pub struct RouteInfo {
     pub path: &'static str,
 }
 
+/// An operation that has several paths counts once; its rows stand together.
+fn names<T: Twin>() -> Vec<&'static str> {
+    let mut names: Vec<_> = T::OPERATIONS.iter().map(|operation| operation.name).collect();
+    names.dedup();
+    names
+}
+
 impl TwinInfo {
     pub(crate) fn of<T: Twin>() -> Self {
         let mut actions = T::MANIFEST.actions.to_vec();
@@ -387,7 +394,7 @@ impl TwinInfo {
         Self {
             name: T::MANIFEST.name,
             api_version: T::MANIFEST.api_version,
-            operations: T::OPERATIONS.iter().map(|operation| operation.name).collect(),
+            operations: names::<T>(),
             routes: T::OPERATIONS
                 .iter()
                 .map(|operation| RouteInfo {

@@ -4,6 +4,7 @@ mod sendgrid;
 mod slack;
 
 mod anthropic;
+mod github;
 mod llm;
 mod openai;
 mod stripe;
@@ -13,7 +14,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::{anthropic::Anthropic, openai::Openai, sendgrid::Sendgrid, slack::Slack, stripe::Stripe};
+use self::{anthropic::Anthropic, github::GitHub, openai::Openai, sendgrid::Sendgrid, slack::Slack, stripe::Stripe};
 use crate::{
     TwinError, definition,
     twin::{AnyTwin, TwinInfo, hosted},
@@ -22,6 +23,7 @@ use crate::{
 pub(crate) fn catalogue() -> Vec<TwinInfo> {
     vec![
         TwinInfo::of::<Anthropic>(),
+        TwinInfo::of::<GitHub>(),
         TwinInfo::of::<Openai>(),
         TwinInfo::of::<Sendgrid>(),
         TwinInfo::of::<Slack>(),
@@ -34,6 +36,7 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
     match name {
         _ if definition::is_path(name) => definition::open(Path::new(name), config),
         "anthropic" => Ok(hosted(Anthropic::open(parse(name, config)?)?)),
+        "github" => Ok(hosted(GitHub::open(parse(name, config)?)?)),
         "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
         "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),
         "slack" => Ok(hosted(Slack::open(parse(name, config)?))),

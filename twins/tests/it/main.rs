@@ -7,6 +7,7 @@ mod cli;
 mod determinism;
 mod determinism_gate;
 mod faults;
+mod github;
 mod journal;
 mod lifecycle;
 mod llm_sdks;
