@@ -170,3 +170,55 @@ async fn answers_carry_the_headers_that_the_service_sends() {
     let (status, error) = answer(stripe.get("/v1/customers").header("stripe-version", "latest")).await;
     assert_eq!((status, &error["error"]["message"]), (400, &json!("Invalid Stripe API version: latest")));
 }
+
+#[tokio::test]
+async fn numbers_that_are_too_large_are_refused_and_never_counted_with() {
+    let (_space, stripe) = shop();
+    let customer = made(&stripe, "/v1/customers", &[("payment_method", "pm_card_visa")]).await;
+    let price = |count: &'static str, unit: &'static str, amount: &'static str| {
+        let form = [
+            ("currency", "usd"),
+            (unit, amount),
+            ("recurring[interval]", "month"),
+            ("recurring[interval_count]", count),
+            ("product_data[name]", "Plan"),
+        ];
+        answer(stripe.post("/v1/prices", &form))
+    };
+    assert_eq!(price("37", "unit_amount", "1").await.1["error"]["param"], "recurring[interval_count]");
+    assert_eq!(price("1", "unit_amount", "9223372036854775807").await.1["error"]["code"], "parameter_invalid_integer");
+    let dear = price("36", "unit_amount_decimal", "999999999999999999999999").await.1;
+    let form = [
+        ("customer", id(&customer)),
+        ("items[0][price]", id(&dear)),
+        ("items[0][quantity]", "999999999999"),
+        ("payment_behavior", "default_incomplete"),
+    ];
+    assert_eq!(answer(stripe.post("/v1/subscriptions", &form)).await.0, 200);
+    let form = [("customer", id(&customer)), ("items[0][price]", id(&dear)), ("trial_period_days", "731")];
+    assert_eq!(answer(stripe.post("/v1/subscriptions", &form)).await.1["error"]["param"], "trial_period_days");
+}
+
+#[tokio::test]
+async fn a_renewal_that_no_card_pays_is_tried_four_times_and_no_more() {
+    let (space, stripe) = shop();
+    let subscription = subscribed(&stripe, "pm_card_visa").await;
+    let method = subscription["default_payment_method"].as_str().unwrap();
+    made(&stripe, &format!("/v1/payment_methods/{method}/detach"), &[]).await;
+    let path = format!("/v1/subscriptions/{}", id(&subscription));
+    made(&stripe, &path, &[("default_payment_method", "")]).await;
+    later(&space, 60);
+    let ended = answer(stripe.get(&path)).await.1;
+    assert_eq!(ended["status"], "canceled");
+    let renewal = answer(stripe.get(&format!("/v1/invoices/{}", ended["latest_invoice"].as_str().unwrap()))).await.1;
+    assert_eq!((&renewal["attempt_count"], &renewal["status"]), (&json!(4), &json!("open")));
+}
+
+#[tokio::test]
+async fn the_source_of_a_balance_transaction_expands_to_whatever_it_is() {
+    let (_space, stripe) = shop();
+    answer(stripe.pay("pm_card_visa")).await;
+    let path = "/v1/balance_transactions?expand[]=data.source.payment_intent";
+    let list = answer(stripe.get(path)).await.1;
+    assert_eq!(list["data"][0]["source"]["payment_intent"]["status"], "succeeded", "{list}");
+}

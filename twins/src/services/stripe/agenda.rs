@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::{
     Stripe,
-    books::{Books, Entry, HIDDEN},
+    books::{Entry, HIDDEN},
     call::Call,
-    resource::{RESOURCES, Resource},
+    resource::Resource,
     row::Row,
 };
 use crate::twin::Context;
@@ -18,7 +18,7 @@ const INCOMPLETE_S: i64 = 23 * 3_600; // a subscription whose first payment nobo
 pub(super) const TRIAL_WARNING_S: i64 = 3 * 24 * 3_600;
 
 /// When something will happen to this row, if nothing else does.
-pub(super) fn entry(_books: &Books, resource: Resource, row: &Value) -> Option<Entry> {
+pub(super) fn entry(resource: Resource, row: &Value) -> Option<Entry> {
     let at = match resource {
         Resource::Subscription => subscription_due(row),
         Resource::Invoice => invoice_due(row),
@@ -94,9 +94,9 @@ impl Stripe {
 
     /// The time of the clock that an object lives in.
     fn clock_of(&self, id: &str) -> Option<i64> {
-        let traits = RESOURCES.iter().find(|traits| !traits.prefix.is_empty() && id.starts_with(traits.prefix))?;
-        let row = self.books.get(traits.resource, id)?;
-        if traits.resource == Resource::TestClock {
+        let resource = Resource::of_id(id)?;
+        let row = self.books.get(resource, id)?;
+        if resource == Resource::TestClock {
             return Some(row.int("frozen_time"));
         }
         match row.maybe("test_clock") {

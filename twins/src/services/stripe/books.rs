@@ -54,7 +54,7 @@ impl Books {
     pub(super) fn keep(&mut self, resource: Resource, row: Value) {
         let id: Arc<str> = row["id"].as_str().expect("a row has an id").into();
         self.forget(resource, &id);
-        if let Some(entry) = agenda::entry(self, resource, &row) {
+        if let Some(entry) = agenda::entry(resource, &row) {
             self.agenda.insert_mut(entry);
         }
         self.tables[resource as usize].insert(&id, row);
@@ -73,7 +73,7 @@ impl Books {
     }
 
     fn forget(&mut self, resource: Resource, id: &str) {
-        let known = self.get(resource, id).and_then(|row| agenda::entry(self, resource, row));
+        let known = self.get(resource, id).and_then(|row| agenda::entry(resource, row));
         if let Some(entry) = known {
             self.agenda.remove_mut(&entry);
         }

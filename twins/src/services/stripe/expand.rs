@@ -6,6 +6,7 @@ use super::{
     Stripe,
     errors::StripeError,
     resource::Resource,
+    row::Row,
     surface::{Field, Kind, surface},
 };
 use crate::http::Request;
@@ -64,7 +65,8 @@ impl Stripe {
                 if let Value::String(id) = slot {
                     *slot = self.named(object, id)?;
                 }
-                if slot.is_null() { Some(()) } else { self.expand_object(slot, object, rest) }
+                let object = slot.maybe("object").unwrap_or(object).to_owned();
+                if slot.is_null() { Some(()) } else { self.expand_object(slot, &object, rest) }
             }
             Kind::Page if rest.is_empty() => Some(()),
             Kind::Page => self.expand_page(slot, rest),
@@ -86,7 +88,8 @@ impl Stripe {
     }
 
     fn named(&self, object: &str, id: &str) -> Option<Value> {
-        let resource = Resource::of_object(object)?;
+        // A reference to one of several kinds has no name of its own.
+        let resource = Resource::of_object(object).or_else(|| Resource::of_id(id))?;
         Some(self.shown(resource, self.books.get(resource, id)?))
     }
 

@@ -136,6 +136,12 @@ impl Resource {
         RESOURCES.iter().find(|traits| traits.object == object).map(|traits| traits.resource)
     }
 
+    /// By the prefix of an id. Coupons have none.
+    pub(super) fn of_id(id: &str) -> Option<Self> {
+        let named = |traits: &&Traits| !traits.prefix.is_empty() && id.starts_with(traits.prefix);
+        RESOURCES.iter().find(named).map(|traits| traits.resource)
+    }
+
     /// An object in which nothing is set yet, without id.
     pub(super) fn blank(self) -> Value {
         static BLANKS: LazyLock<BTreeMap<Resource, Value>> =

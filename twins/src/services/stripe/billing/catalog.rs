@@ -115,6 +115,11 @@ impl Stripe {
         if !row["recurring"].is_null() {
             row.set("type", "recurring");
             let count = row["recurring"].int("interval_count").max(1);
+            let most = intervals_max(row["recurring"].text("interval"));
+            if count > most {
+                let text = format!("Invalid recurring[interval_count]: must be at most {most}, which is three years.");
+                return Err(StripeError::invalid(text).param("recurring[interval_count]"));
+            }
             row["recurring"].set("interval_count", count);
             if row["recurring"].text("usage_type").is_empty() {
                 row["recurring"].set("usage_type", "licensed");
@@ -186,10 +191,22 @@ impl Stripe {
     }
 }
 
+/// The service bills at least every three years.
+fn intervals_max(interval: &str) -> i64 {
+    match interval {
+        "day" => 1_095,
+        "week" => 156,
+        "month" => 36,
+        _ => 3,
+    }
+}
+
+const COST_MAX: i64 = 1_000_000_000_000_000; // a thousand lines of it still add up
+
 /// What so many of a price cost.
 pub(super) fn cost(price: &Value, quantity: i64) -> i64 {
     match price["unit_amount"].as_i64() {
-        Some(amount) => amount * quantity,
+        Some(amount) => amount.saturating_mul(quantity).clamp(-COST_MAX, COST_MAX),
         None => {
             let unit: f64 = price.text("unit_amount_decimal").parse().unwrap_or_default();
             #[expect(
@@ -197,7 +214,7 @@ pub(super) fn cost(price: &Value, quantity: i64) -> i64 {
                 clippy::cast_precision_loss,
                 reason = "amounts are far below 2^52"
             )]
-            let cost = (unit * quantity as f64).round() as i64;
+            let cost = (unit * quantity as f64).clamp(-(COST_MAX as f64), COST_MAX as f64).round() as i64;
             cost
         }
     }

@@ -122,6 +122,9 @@ impl Stripe {
             return;
         }
         if self.method_for(&open).is_none() {
+            open.set("attempted", true);
+            open.set("attempt_count", open.int("attempt_count") + 1);
+            self.kept(Resource::Invoice, open);
             self.payment_ended(context, &id, "");
             return;
         }

@@ -175,12 +175,14 @@ impl Stripe {
         let draft = |(item, sign, what): (&Value, i64, &str)| {
             let price = self.books.get(Resource::Price, item.text("price"))?;
             let quantity = item.int("quantity");
-            let whole = (end - start).max(1);
-            let part = cost(price, quantity) * (end - now).clamp(0, whole) * 2;
+            let whole = i128::from((end - start).max(1));
+            let left = i128::from((end - now).clamp(0, end - start));
+            // Rounded to the nearest; no larger than the cost of the whole period.
+            let part = (i128::from(cost(price, quantity)) * left * 2 / whole + 1) / 2;
             let name = self.product_name(price);
             let date = jiff::Timestamp::from_second(now).ok()?.strftime("%d %b %Y").to_string();
             Some(Draft {
-                amount: sign * ((part / whole + 1) / 2),
+                amount: sign * i64::try_from(part).unwrap_or_default(),
                 description: format!("{what} {quantity} × {name} after {date}"),
                 period: (now, end),
                 price: Some(price.clone()),

@@ -21,6 +21,7 @@ enum Unit {
 }
 
 const DAY_S: i64 = 24 * 3_600;
+const COUNT_MAX: i64 = 1_096; // three years of days; the service takes no longer periods
 
 impl Interval {
     /// Of a price's `recurring`.
@@ -31,7 +32,7 @@ impl Interval {
             "year" => Unit::Year,
             _ => Unit::Month,
         };
-        Self { unit, count: recurring["interval_count"].as_i64().unwrap_or(1).max(1) }
+        Self { unit, count: recurring["interval_count"].as_i64().unwrap_or(1).clamp(1, COUNT_MAX) }
     }
 
     /// The first instant after `after` that is whole intervals away from `anchor`.

@@ -20,6 +20,7 @@ use super::{
 use crate::twin::Context;
 
 const DAY_S: i64 = 24 * 3_600;
+const TRIAL_DAYS_MAX: i64 = 730; // the service's own limit
 
 impl Stripe {
     pub(in super::super) fn create_subscription(&mut self, call: &mut Call<'_, '_, '_>) -> Made {
@@ -108,6 +109,10 @@ impl Stripe {
                 Interval::of(&price["recurring"]).next(now, now)
             }
         };
+        if end > now + TRIAL_DAYS_MAX * DAY_S && trial_end.is_some() {
+            let text = format!("The maximum number of trial period days is {TRIAL_DAYS_MAX} (2 years).");
+            return Err(StripeError::invalid(text).param("trial_period_days"));
+        }
         row[HIDDEN].set("period_start", now);
         row[HIDDEN].set("period_end", end);
         Ok(())
@@ -282,7 +287,17 @@ impl Stripe {
             row.set("cancellation_details", json!({"comment": null, "feedback": null, "feedback_option": null}));
         }
         row["cancellation_details"].set("reason", reason);
+        self.stop_collecting(row.text("latest_invoice"));
         self.keep(context, Resource::Subscription, row, "deleted")
+    }
+
+    /// An invoice that is still open waits, and is not asked for again.
+    fn stop_collecting(&mut self, invoice: &str) {
+        if let Some(mut row) = self.books.get(Resource::Invoice, invoice).cloned() {
+            row.set("auto_advance", false);
+            row.set("next_payment_attempt", Value::Null);
+            self.kept(Resource::Invoice, row);
+        }
     }
 
     pub(in super::super) fn end_subscriptions_of(&mut self, context: &mut Context<'_>, customer: &str) {

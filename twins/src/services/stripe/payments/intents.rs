@@ -1,6 +1,6 @@
 //! Payment intents: made, changed, captured, cancelled. What happens when one is confirmed is in `confirm`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     super::{
@@ -263,5 +263,4 @@ fn check_redirects(call: &Call<'_, '_, '_>) -> Result<(), StripeError> {
 fn unattached() -> StripeError {
     StripeError::invalid("You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
         .code("payment_intent_unexpected_state")
-        .with("doc_url", json!("https://stripe.com/docs/error-codes/payment-intent-unexpected-state"))
 }

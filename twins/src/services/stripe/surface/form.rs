@@ -81,10 +81,13 @@ fn text<'v>(value: &'v Value, place: &str) -> Result<&'v str, StripeError> {
     value.as_str().ok_or_else(|| StripeError::invalid(format!("Invalid string: {value}")).param(place))
 }
 
+const INTEGER_MAX: i64 = 999_999_999_999; // beyond any amount and instant: what is computed from it stays in range
+
 fn integer(text: &str, place: &str) -> Result<Value, StripeError> {
+    let integer = text.parse::<i64>().ok().filter(|integer| (-INTEGER_MAX..=INTEGER_MAX).contains(integer));
     let refused =
-        |_| StripeError::invalid(format!("Invalid integer: {text}")).code("parameter_invalid_integer").param(place);
-    text.parse::<i64>().map(Value::from).map_err(refused)
+        || StripeError::invalid(format!("Invalid integer: {text}")).code("parameter_invalid_integer").param(place);
+    integer.map(Value::from).ok_or_else(refused)
 }
 
 fn number(text: &str, place: &str) -> Result<Value, StripeError> {
@@ -186,6 +189,7 @@ mod tests {
         for (given, message) in [
             (json!({"currency": "usd"}), "Missing required param: amount."),
             (json!({"amount": "1.5", "currency": "usd"}), "Invalid integer: 1.5"),
+            (json!({"amount": "1000000000000", "currency": "usd"}), "Invalid integer: 1000000000000"),
             (json!({"amount": "1", "currency": "usd", "confirm": "yes"}), "Invalid boolean: yes"),
             (
                 json!({"amount": "1", "currency": "usd", "shipping": {"name": "A", "address": {"town": "B"}}}),
