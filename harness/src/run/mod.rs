@@ -3,6 +3,7 @@
 
 mod build;
 mod plan;
+mod queue;
 mod schedule;
 
 use std::sync::Arc;

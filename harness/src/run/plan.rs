@@ -1,6 +1,6 @@
 //! What a run shall do, and what must be shown in the end.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub seed: u64,
     /// How many trials run at once; at least 1.
     pub jobs: usize,
+    /// How long a trial takes, by scenario, as far as it is known. The longest begin first.
+    pub expected: BTreeMap<String, Duration>,
     /// Trials of this plan that are finished already: counted, not run again.
     pub done: Earlier,
     pub gate: Gate,
@@ -46,6 +48,7 @@ impl Plan {
             trials: 1,
             seed: 0,
             jobs: 1,
+            expected: BTreeMap::new(),
             done: Earlier::default(),
             gate: Gate::Every { confidence: 0.95 },
             stop_early: StopEarly::Never,

@@ -1,18 +1,18 @@
 //! Which trial runs when. Trials are futures of one task: dropping it ends them all. What is held does not grow with
 //! their number: at most `jobs` run, and a few more wait until their records are durable.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Instant,
-};
+use std::{collections::HashMap, time::Instant};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
-use super::{Earlier, Gate, Observer, Plan, RunError, StopEarly, build::build};
+use super::{
+    Earlier, Gate, Observer, Plan, RunError, StopEarly,
+    build::build,
+    queue::{Finished, Order, Queue},
+};
 use crate::{
     record::{Failure, TrialRecord, Verdict},
     report::{Report, Roster, Tally},
-    scenario::Scenario,
     step::Actor,
     trial::{Seats, Trial},
 };
@@ -32,13 +32,15 @@ pub(super) async fn execute(
     let started = Instant::now();
     let mut tally = Tally::new(Roster::of(plan));
     let done = count_earlier(plan, done, &mut tally)?;
-    let mut open = open(plan, &done).peekable();
-    let broken_build = if open.peek().is_none() { None } else { build(plan, actor).await? };
+    let jobs = if plan.subject.is_one_for_all() { 1 } else { plan.jobs.max(1) };
+    let order = if jobs == 1 { Order::AsInSuite } else { Order::LongestFirst };
+    let mut open = Queue::new(plan, done, order);
+    let broken_build = if open.is_empty() { None } else { build(plan, actor).await? };
     let broken_build = broken_build.as_ref();
     let seats = Seats::default();
-    let trial = |(scenario, number)| Trial {
+    let trial = |(position, number): (usize, u32)| Trial {
         suite: plan.suite.kind,
-        scenario,
+        scenario: &plan.suite.scenarios[position],
         subject: &plan.subject,
         root: &plan.root,
         vars: &plan.vars,
@@ -49,12 +51,11 @@ pub(super) async fn execute(
         number,
         attempt: 1,
     };
-    let jobs = if plan.subject.is_one_for_all() { 1 } else { plan.jobs.max(1) };
     let mut running = FuturesUnordered::new();
     let mut keeping = FuturesUnordered::new();
     loop {
         while running.len() < jobs && keeping.len() < KEEPING_MAX {
-            let Some(next) = open.next() else { break };
+            let Some(next) = open.pop() else { break };
             running.push(attempted(trial(next), broken_build));
         }
         tokio::select! {
@@ -66,7 +67,10 @@ pub(super) async fn execute(
                     break;
                 }
             }
-            Some(record) = running.next() => keeping.push(keep(observer, record)),
+            Some(record) = running.next() => {
+                open.learn(&record);
+                keeping.push(keep(observer, record));
+            }
             else => break,
         }
     }
@@ -74,9 +78,6 @@ pub(super) async fn execute(
     seats.close().await;
     Ok(tally.report(started.elapsed()))
 }
-
-/// Where a scenario stands in the suite, and the number of the trial.
-type Finished = HashSet<(usize, u32)>;
 
 /// Counts the records of an earlier part of this run that still belong to the plan; each trial counts once.
 fn count_earlier(plan: &Plan, done: Earlier, tally: &mut Tally) -> Result<Finished, RunError> {
@@ -92,13 +93,6 @@ fn count_earlier(plan: &Plan, done: Earlier, tally: &mut Tally) -> Result<Finish
         }
     }
     Ok(finished)
-}
-
-/// First trials of all scenarios before second ones: what is broken shows early.
-fn open<'a>(plan: &'a Plan, done: &'a Finished) -> impl Iterator<Item = (&'a Scenario, u32)> {
-    let scenarios = &plan.suite.scenarios;
-    let all = (1..=plan.trials).flat_map(|n| (0..scenarios.len()).map(move |position| (position, n)));
-    all.filter(|trial| !done.contains(trial)).map(|(position, n)| (scenarios[position].as_ref(), n))
 }
 
 async fn attempted(mut trial: Trial<'_>, broken_build: Option<&Failure>) -> TrialRecord {

@@ -7,6 +7,7 @@ use std::{
     fs,
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -141,10 +142,25 @@ async fn plan(job: &Job, recorder: &Recorder<'_>, tree: Digest, root: PathBuf, f
         trials: if fresh { satisfaction.stability_trials } else { satisfaction.trials },
         seed: trial_seed(job, tree, fresh),
         jobs: job.factory.jobs,
+        expected: expected(job, recorder.suite).await,
         done: recorder.earlier().await?.into(),
         gate: Gate::LowerBound { target: satisfaction.target, confidence: satisfaction.confidence },
         ..Plan::new(suite, job.seed.subject.clone(), root)
     })
+}
+
+/// How long the trials of the gradings before took.
+async fn expected(job: &Job, suite: Suite) -> BTreeMap<String, Duration> {
+    let told = |body: &Body| match body {
+        Body::TrialFinished(trial) if trial.suite == suite => Some((trial.scenario.clone(), trial.duration_ms)),
+        _ => None,
+    };
+    let slug = |name: String| match suite {
+        Suite::Visible => Some(name),
+        Suite::Holdout => job.seed.holdout(&name).map(|scenario| scenario.slug.clone()),
+    };
+    let told = job.journal.all(told).await.into_iter();
+    told.filter_map(|(name, took_ms)| Some((slug(name)?, Duration::from_millis(took_ms)))).collect()
 }
 
 /// A copy of its own for each grading: a build writes into it, and the tree must stay as it was. Its name is random,
