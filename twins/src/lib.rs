@@ -26,6 +26,7 @@ pub mod definition;
 mod engine;
 mod error;
 mod http;
+pub mod import;
 pub mod script;
 mod services;
 mod stub;

@@ -1,6 +1,7 @@
 //! The command line. Each command is a module; what it prints on standard output is for programs as well as people.
 
 mod config;
+mod import;
 mod serve;
 mod verify;
 
@@ -15,6 +16,7 @@ Examples:
   twins serve stripe=4010 --seed 7 --json          a port of your choice, one JSON line per twin
   twins serve stripe --config twins.yaml           accounts, keys and webhooks from a file
   twins serve ./my.twin.yaml                       a twin of your own, from its definition
+  twins import openapi api.json --out my.twin.yaml  a twin from an API description
   twins serve stripe --space-header                isolated state per value of `x-twin-space`
   curl ADMIN/journal/export > calls.jsonl && twins verify calls.jsonl";
 
@@ -42,6 +44,9 @@ enum Command {
     },
     /// Checks a script of the LLM twins, or the definition of a twin of your own, without serving it.
     Check { file: PathBuf },
+    /// Makes a definition from what others have written.
+    #[command(subcommand)]
+    Import(import::From),
     /// Checks the hash chain of an exported journal; ends with 1 where it was changed.
     Verify {
         /// A file of JSON lines, or `-` for standard input.
@@ -77,6 +82,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
             twins::script::check(&file)?;
             say(&mut out, "the script is fine")?;
         }
+        Command::Import(from) => import::run(from)?,
         Command::Verify { file, json } => return verify::run(&file, json),
         Command::Schema { of } => {
             let schema = match of {

@@ -86,6 +86,9 @@ impl Call<'_, '_> {
             fields.remove(&states.field);
         }
         self.scope.set("body", Json::Object(fields.clone()));
+        for (name, value) in self.fields(&operation.defaults)? {
+            fields.entry(name).or_insert(value);
+        }
         fields.extend(self.fields(&operation.set)?);
         let draw = std::sync::Arc::clone(&self.scope.draw);
         let row = self.rows.create(self.plan, table, fields, &draw, self.context.now)?;

@@ -287,6 +287,9 @@ pub(super) struct OperationFile {
     pub(super) row: Option<Spanned<String>>,
     /// The fields of the body that are taken. All, where left out.
     pub(super) accept: Option<Vec<String>>,
+    /// For `create` and `replace`: fields that the client may leave out.
+    #[schemars(with = "Option<Map<String, Json>>")]
+    pub(super) defaults: Option<Spanned<Map<String, Json>>>,
     /// Fields that the service sets itself.
     #[schemars(with = "Option<Map<String, Json>>")]
     pub(super) set: Option<Spanned<Map<String, Json>>>,

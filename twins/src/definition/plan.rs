@@ -85,6 +85,7 @@ pub(super) struct OperationPlan {
     /// The id of its row, where it has one.
     pub(super) row: Option<Node>,
     pub(super) accept: Option<Vec<String>>,
+    pub(super) defaults: Node,
     pub(super) set: Node,
     pub(super) to: Option<String>,
     pub(super) filter: Vec<String>,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use located::{Diagnostics, Place, Source, Spanned, nearest};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{
     errors::{self, Saying, Sayings},
@@ -204,13 +204,7 @@ impl Reader<'_> {
         if let (true, None, Some(route)) = (needs_row, &row, &file.route) {
             self.wrong(route, "which row? the route has no parameter; name one, or give `row`");
         }
-        let set = match &file.set {
-            None => Node::Plain(json!({})),
-            Some(set) => {
-                let made = self.templates.node(&Json::Object(set.value.clone()));
-                self.tried(set, made).unwrap_or_else(|| Node::Plain(json!({})))
-            }
-        };
+        let (defaults, set) = (self.fields(&file.defaults), self.fields(&file.set));
         let input = file.input.as_ref().and_then(|input| {
             let made = self.input(&input.value);
             self.tried(input, made)
@@ -224,6 +218,7 @@ impl Reader<'_> {
             action,
             row,
             accept: file.accept.clone(),
+            defaults,
             set,
             to: file.to.as_ref().map(|to| to.value.clone()),
             filter: file.filter.clone(),
@@ -233,6 +228,13 @@ impl Reader<'_> {
             answer,
             emit: file.emit.clone(),
         }
+    }
+
+    fn fields(&mut self, file: &Option<Spanned<Map<String, Json>>>) -> Node {
+        let nothing = || Node::Plain(json!({}));
+        let Some(fields) = file else { return nothing() };
+        let made = self.templates.node(&Json::Object(fields.value.clone()));
+        self.tried(fields, made).unwrap_or_else(nothing)
     }
 
     fn action(&mut self, name: &str, file: &OperationFile) -> Action {

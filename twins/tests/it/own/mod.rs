@@ -2,6 +2,7 @@
 
 mod definition;
 mod mistakes;
+mod openapi;
 mod stubs;
 
 use reqwest::RequestBuilder;
