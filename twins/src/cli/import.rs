@@ -17,11 +17,19 @@ pub(super) enum From {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Stubs from a folder of `WireMock` mappings, with its `__files`.
+    Wiremock {
+        folder: PathBuf,
+        /// Where to write it; standard output, where left out.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 pub(super) fn run(from: From) -> Result<()> {
     match from {
         From::Openapi { file, out } => write(&twins::import::openapi(&Source::read(&file)?)?, out.as_deref()),
+        From::Wiremock { folder, out } => write(&twins::import::wiremock(&folder)?, out.as_deref()),
     }
 }
 

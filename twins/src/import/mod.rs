@@ -2,9 +2,11 @@
 //! and serve. What cannot be carried over is said, never dropped silently.
 
 mod openapi;
+mod wiremock;
 mod write;
 
 pub use openapi::import as openapi;
+pub use wiremock::import as wiremock;
 
 /// A definition, and what is missing in it.
 #[derive(Clone, Debug)]

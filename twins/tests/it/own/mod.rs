@@ -4,6 +4,7 @@ mod definition;
 mod mistakes;
 mod openapi;
 mod stubs;
+mod wiremock;
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
