@@ -30,6 +30,7 @@ pub mod import;
 pub mod script;
 mod services;
 mod stub;
+mod tape;
 mod twin;
 
 pub use admin::serve_admin;

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 
 use crate::{
     engine::{
@@ -117,6 +118,11 @@ pub(crate) trait Twin: Clone + Send + Sized + 'static {
     /// and the journal shows it.
     fn violations(&self, _request: &Request, _operation: &str) -> Vec<Violation> {
         Vec::new()
+    }
+
+    /// The service itself, where its answers are recorded: it is asked before the operation runs.
+    fn upstream(&self) -> Option<&Url> {
+        None
     }
 
     /// Runs an operation. A service that does something around each of them (quotas, conditional requests) does it here.
@@ -268,6 +274,9 @@ pub(crate) trait AnyTwin: Send {
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply);
     fn violations(&self, request: &Request, operation: &str) -> Vec<Violation>;
+    fn upstream(&self) -> Option<&Url> {
+        None
+    }
     fn state(&self) -> Value;
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String>;
     fn error_event(&self, context: &Context<'_>, refusal: &Refusal) -> Bytes;
@@ -325,6 +334,10 @@ impl<T: Twin> AnyTwin for Hosted<T> {
 
     fn violations(&self, request: &Request, operation: &str) -> Vec<Violation> {
         self.twin.violations(request, operation)
+    }
+
+    fn upstream(&self) -> Option<&Url> {
+        self.twin.upstream()
     }
 
     fn state(&self) -> Value {

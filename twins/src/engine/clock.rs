@@ -1,5 +1,8 @@
 //! The virtual clock of a space: every twin's dates, ids, tokens, signatures and the journal read this one. It moves
-//! by one millisecond per request and when it is told to, never by itself, so the same requests give the same bytes.
+//! by one millisecond per request, by what an answer takes, and when it is told to, never by itself, so the same
+//! requests give the same bytes.
+
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -36,6 +39,12 @@ impl Clock {
         &self.date.1
     }
 
+    /// What an answer took; whole milliseconds.
+    pub(crate) fn advance_by(&mut self, duration: Duration) {
+        let step = SignedDuration::try_from(Duration::from_millis(millis(duration))).unwrap_or(SignedDuration::MAX);
+        self.now = self.now.saturating_add(step).expect("a signed duration saturates");
+    }
+
     /// Time never goes back: ids and cursors are ordered by it.
     pub(crate) fn advance_to(&mut self, to: Timestamp) -> Result<(), TwinError> {
         if to < self.now {
@@ -44,6 +53,11 @@ impl Clock {
         *self = Self::new(to);
         Ok(())
     }
+}
+
+/// Whole milliseconds, so that every instant of a space is one.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn http_date(at: Timestamp) -> String {

@@ -139,6 +139,9 @@ impl Core {
             violations: std::mem::take(&mut plan.violations),
             virtual_at: moment.now,
         });
+        if let Some(pace) = reply.as_ref().and_then(|reply| reply.pace.as_deref()) {
+            self.clock.advance_by(pace.total());
+        }
         (plan, reply)
     }
 }

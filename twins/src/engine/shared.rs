@@ -93,6 +93,11 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the twin has such an operation.
+    pub(crate) fn knows(&self, twin: &str, request: &Request) -> bool {
+        self.core().cells.get(twin).is_some_and(|cell| cell.twin.route(request).is_some())
+    }
+
     pub(crate) fn exchange(self: &Arc<Self>, twin: &Arc<str>, request: Request) -> Exchange {
         let (plan, reply) = self.core().exchange(twin, request);
         // Waking the courier for every request would cost more than the request.

@@ -84,6 +84,7 @@ impl Space {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(taken)?;
         let port = listener.local_addr().map_err(taken)?.port();
         let body_bytes_max = opened.manifest().body_bytes_max;
+        let upstream = opened.upstream().cloned();
         {
             let rooms = self.shared.rooms.open();
             let mut core = self.shared.core();
@@ -93,7 +94,7 @@ impl Space {
             rooms.values().for_each(|room| room.core().add(&name, opened.boxed()));
             core.add(&name, opened);
         }
-        let face = Face { shared: Arc::clone(&self.shared), twin: name, body_bytes_max };
+        let face = Face { shared: Arc::clone(&self.shared), twin: name, body_bytes_max, upstream };
         self.shared.tasks.spawn(listen(listener, face));
         self.shared.start_courier();
         Ok(Served { name: twin.to_owned(), base_url: format!("http://127.0.0.1:{port}"), port })

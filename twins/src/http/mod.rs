@@ -6,12 +6,15 @@ mod broken;
 mod fields;
 mod form;
 mod headers;
+mod pace;
 mod reply;
 mod request;
 pub(crate) mod server;
+mod upstream;
 
 pub(crate) use broken::Cut;
 pub(crate) use fields::Fields;
 pub(crate) use form::nested;
+pub(crate) use pace::Pace;
 pub(crate) use reply::{Body, Reply};
 pub(crate) use request::{Content, Part, Request};

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use axum::body::Bytes;
 use serde::Serialize;
 
+use super::Pace;
 use crate::engine::core::Transport;
 
 /// What a twin answers, before the transport carries or breaks it. Cheap to clone.
@@ -14,6 +15,8 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
     /// How it is carried where no fault rule says otherwise.
     pub(crate) transport: Transport,
+    /// None: it is made at once. Boxed, as answers are handed on by value and few have one.
+    pub(crate) pace: Option<Box<Pace>>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,22 +31,33 @@ pub(crate) enum Body {
 
 impl Reply {
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Empty, transport: Transport::Whole }
+        Self::new(status, Body::Empty)
     }
 
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
         let bytes = serde_json::to_vec(value).expect("twins build JSON with text keys only");
-        Self { body: Body::Json(bytes.into()), ..Self::empty(status) }.header("content-type", "application/json")
+        Self::new(status, Body::Json(bytes.into())).header("content-type", "application/json")
     }
 
     pub(crate) fn bytes(status: u16, content_type: &str, bytes: impl Into<Bytes>) -> Self {
-        Self { body: Body::Bytes(bytes.into()), ..Self::empty(status) }.header("content-type", content_type)
+        Self::new(status, Body::Bytes(bytes.into())).header("content-type", content_type)
     }
 
     pub(crate) fn events(frames: Vec<Bytes>) -> Self {
-        Self { body: Body::Events(frames), ..Self::empty(200) }
+        Self::new(200, Body::Events(frames))
             .header("content-type", "text/event-stream; charset=utf-8")
             .header("cache-control", "no-cache")
+    }
+
+    /// Neither headers nor pace.
+    pub(crate) fn new(status: u16, body: Body) -> Self {
+        Self { status, headers: Vec::new(), body, transport: Transport::Whole, pace: None }
+    }
+
+    #[must_use]
+    pub(crate) fn paced(mut self, pace: Option<Pace>) -> Self {
+        self.pace = pace.map(Box::new);
+        self
     }
 
     /// Sets a header, in its old place where it was set before.
@@ -51,6 +65,13 @@ impl Reply {
     pub(crate) fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.set(name, value);
         self
+    }
+
+    /// Sets a header that is not there yet.
+    pub(crate) fn set_new(&mut self, name: &'static str, value: impl Into<String>) {
+        if self.headers.iter().all(|(known, _)| known != name) {
+            self.headers.push((name.into(), value.into()));
+        }
     }
 
     pub(crate) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use futures::FutureExt;
 use hyper::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::{
+    Reply,
     fields::{Fields, Reads},
     headers::Headers,
     nested,
@@ -24,6 +27,8 @@ pub(crate) struct Request {
     /// The beginning of the client's path that names a space, or nothing.
     pub(crate) mount: String,
     pub(crate) reads: Reads,
+    /// What the service itself answered, where a twin records it.
+    pub(crate) upstream: Option<Arc<Result<Reply, String>>>,
 }
 
 /// The body, by its content type.
@@ -67,6 +72,7 @@ impl Request {
             params: Vec::new(),
             mount: mount.to_owned(),
             reads: Reads::default(),
+            upstream: None,
         }
     }
 

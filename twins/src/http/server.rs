@@ -25,10 +25,13 @@ use tokio::{
     sync::Notify,
     time::{sleep, timeout},
 };
+use url::Url;
 
 use super::{
     Body, Reply, Request,
     broken::{self, End},
+    pace::paced,
+    upstream,
 };
 use crate::{
     TwinError,
@@ -49,6 +52,8 @@ pub(crate) struct Face {
     pub(crate) shared: Arc<Shared>,
     pub(crate) twin: Arc<str>,
     pub(crate) body_bytes_max: usize,
+    /// The service itself, where it is recorded.
+    pub(crate) upstream: Option<Url>,
 }
 
 impl Face {
@@ -172,7 +177,11 @@ async fn respond(
         Ok(found) => found,
         Err(error) => return Ok(refused(&error)),
     };
-    let exchange = shared.exchange(&face.twin, Request::new(&parts, mount_bytes, body.ok()));
+    let mut request = Request::new(&parts, mount_bytes, body.ok());
+    if let Some(base) = face.upstream.as_ref().filter(|_| shared.knows(&face.twin, &request)) {
+        request.upstream = Some(Arc::new(upstream::ask(base, &request).await));
+    }
+    let exchange = shared.exchange(&face.twin, request);
     let Exchange { reply, transport, ticket } = exchange;
     let response = match (transport, reply) {
         (Transport::Reset, _) => return ending.ask(End::Reset).await,
@@ -182,7 +191,7 @@ async fn respond(
         (Transport::Hang, _) | (_, None) => return std::future::pending().await,
         (Transport::Duplicate, Some(reply)) => return ending.ask(End::duplicate(&reply)).await,
         (Transport::MalformedChunk, Some(reply)) => return ending.ask(End::malformed_chunk(&reply)).await,
-        (Transport::Whole, Some(reply)) => whole(&reply),
+        (Transport::Whole, Some(reply)) => paced(&reply).await,
         (Transport::Late { delay, at_event }, Some(reply)) => broken::late(&reply, delay, at_event).await,
         (Transport::Dribble { bytes, interval }, Some(reply)) => broken::dribble(&reply, bytes, interval),
         (Transport::Garbled, Some(reply)) => broken::garbled(&reply),

@@ -32,7 +32,7 @@ impl Anthropic {
         } else {
             Reply::json(200, &message.whole())
         };
-        Ok(reply.header("x-twin-script", label))
+        Ok(reply.header("x-twin-script", label).paced(self.player.pace(message.output_tokens)))
     }
 
     pub(super) fn count_tokens(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
@@ -49,7 +49,7 @@ impl Anthropic {
             return Err(errors::invalid(context, &format!("max_tokens: {why}")));
         }
         let conversation = self.conversation(context, body)?;
-        conversation.check_thinking().map_err(|why| errors::invalid(context, &why))?;
+        conversation.check_settings().map_err(|why| errors::invalid(context, &why))?;
         if self.out_of_credit {
             return Err(errors::out_of_credit(context));
         }

@@ -9,19 +9,22 @@ mod models;
 mod pages;
 mod request;
 mod stream;
+mod tools;
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
+use url::Url;
 
 use self::batches::Batch;
-use super::llm::Player;
+use super::llm::{Player, Speed};
 use crate::{
     TwinError,
     engine::table::Table,
     http::{Reply, Request},
+    tape::{RecordConfig, ReplayConfig, Tape},
     twin::{Context, Manifest, Operation, Refusal, Twin, operations},
 };
 
@@ -33,13 +36,24 @@ pub(super) struct Config {
     script: Option<PathBuf>,
     /// Models that exist besides the well-known ones and the script's.
     models: Vec<String>,
+    speed: Speed,
+    record: Option<RecordConfig>,
+    replay: Option<ReplayConfig>,
     /// How long a batch is processed, in milliseconds of virtual time.
     batch_ms: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { api_key: "sk-ant-twin".to_owned(), script: None, models: Vec::new(), batch_ms: 60_000 }
+        Self {
+            api_key: "sk-ant-twin".to_owned(),
+            script: None,
+            models: Vec::new(),
+            speed: Speed::default(),
+            record: None,
+            replay: None,
+            batch_ms: 60_000,
+        }
     }
 }
 
@@ -49,6 +63,7 @@ pub(super) struct Anthropic {
     models: Vec<String>,
     batch_ms: u32,
     player: Player,
+    tape: Tape,
     out_of_credit: bool,
     batches: Table<Batch>,
 }
@@ -59,7 +74,9 @@ impl Anthropic {
             api_key: config.api_key,
             models: config.models,
             batch_ms: config.batch_ms,
-            player: Player::open(config.script)?,
+            player: Player::open(config.script, config.speed)?,
+            tape: Tape::open(config.record, config.replay)
+                .map_err(|why| TwinError::Config { twin: "anthropic".to_owned(), why })?,
             out_of_credit: false,
             batches: Table::default(),
         })
@@ -88,6 +105,9 @@ impl Twin for Anthropic {
 
     fn authenticate(&self, request: &Request, _operation: &str) -> Result<(), Refusal> {
         let given = request.header("x-api-key").or_else(|| request.bearer()).ok_or(Refusal::CredentialsMissing)?;
+        if self.tape.is_on() {
+            return Ok(()); // the service itself has judged the key, or will
+        }
         let right = bool::from(given.as_bytes().ct_eq(self.api_key.as_bytes()));
         if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }
     }
@@ -97,8 +117,22 @@ impl Twin for Anthropic {
     }
 
     fn decorate(&self, context: &Context<'_>, _request: &Request, reply: &mut Reply) {
-        reply.set("request-id", errors::request_id(context));
-        reply.set("anthropic-organization-id", "00000000-0000-4000-8000-000000000007");
+        // A recorded answer keeps what it has.
+        reply.set_new("request-id", errors::request_id(context));
+        reply.set_new("anthropic-organization-id", "00000000-0000-4000-8000-000000000007");
+    }
+
+    fn upstream(&self) -> Option<&Url> {
+        self.tape.upstream()
+    }
+
+    /// A recording stands before everything that the twin would say by itself.
+    fn perform(&mut self, context: &mut Context<'_>, request: &Request, operation: &Operation<Self>) -> Reply {
+        match self.tape.answer(request) {
+            None => (operation.run)(self, context, request).unwrap_or_else(|error| error),
+            Some(Ok(reply)) => reply,
+            Some(Err(why)) => errors::unscripted(context, &why),
+        }
     }
 
     fn state(&self) -> Value {

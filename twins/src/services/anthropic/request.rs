@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::tools;
 use crate::{
     script::Facts,
     services::llm::{Format, Wishes, strings},
@@ -30,7 +31,7 @@ impl<'r> Conversation<'r> {
             return Err("model: Field required".to_owned());
         }
         for (n, message) in messages.iter().enumerate() {
-            check_message(n, message)?;
+            check_message(n, message, takes_system(body))?;
         }
         check_tool_results(messages)?;
         Ok(Self { body, messages })
@@ -63,8 +64,13 @@ impl<'r> Conversation<'r> {
         Wishes { stops: strings(&self.body["stop_sequences"]), format }
     }
 
-    /// `Err` is the service's message.
-    pub(super) fn check_thinking(&self) -> Result<(), String> {
+    /// What only an answer needs, not a count. `Err` is the service's message.
+    pub(super) fn check_settings(&self) -> Result<(), String> {
+        tools::check(&self.body["tools"])?;
+        self.check_thinking()
+    }
+
+    fn check_thinking(&self) -> Result<(), String> {
         let thinking = &self.body["thinking"];
         if thinking["type"] != "enabled" {
             return Ok(());
@@ -88,10 +94,16 @@ impl<'r> Conversation<'r> {
     }
 }
 
-fn check_message(n: usize, message: &Value) -> Result<(), String> {
+/// Newer models take instructions in the middle of a conversation.
+fn takes_system(body: &Value) -> bool {
+    body["model"] == "claude-opus-4-8"
+}
+
+fn check_message(n: usize, message: &Value, takes_system: bool) -> Result<(), String> {
     match message["role"].as_str() {
         None => return Err(format!("messages.{n}.role: Field required")),
         Some("user" | "assistant") => {}
+        Some("system") if takes_system && n > 0 => {}
         Some(other) => {
             return Err(format!("messages: Unexpected role \"{other}\". Allowed roles are \"user\" or \"assistant\""));
         }

@@ -4,15 +4,20 @@
 //! Start at [`Player::answer`].
 
 mod schema;
+mod speed;
 mod text;
 
 use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
 
-pub(super) use self::text::{ascii, pieces, tokens};
+pub(super) use self::{
+    speed::Speed,
+    text::{ascii, pieces, tokens},
+};
 use crate::{
     TwinError,
+    http::Pace,
     script::{self, Block, Facts, Script, StopReason, Usage},
 };
 
@@ -23,6 +28,7 @@ const PLAYED_MAX: usize = 1_000; // labels kept for `state`
 pub(super) struct Player {
     script: Option<Arc<Script>>,
     played: VecDeque<String>,
+    speed: Speed,
 }
 
 /// What a request wants besides its conversation.
@@ -52,9 +58,9 @@ pub(super) struct Said {
 }
 
 impl Player {
-    pub(super) fn open(path: Option<PathBuf>) -> Result<Self, TwinError> {
+    pub(super) fn open(path: Option<PathBuf>, speed: Speed) -> Result<Self, TwinError> {
         let script = path.map(|path| script::load(&path)).transpose().map_err(TwinError::Script)?;
-        Ok(Self { script: script.map(Arc::new), played: VecDeque::new() })
+        Ok(Self { script: script.map(Arc::new), played: VecDeque::new(), speed })
     }
 
     /// # Errors
@@ -71,12 +77,19 @@ impl Player {
             output_tokens: 0,
             thinking_tokens: 0,
         };
+        // A model that says nothing sends no block.
+        said.blocks.retain(|block| !matches!(block, Block::Text(text) if text.is_empty()));
         if said.stop != StopReason::Refusal {
             said.shape(wishes.format);
             said.cut(&wishes.stops);
         }
         said.count(script.usage);
         Ok(said)
+    }
+
+    /// How long an answer of so many tokens takes.
+    pub(super) fn pace(&self, output_tokens: u64) -> Option<Pace> {
+        self.speed.pace(output_tokens)
     }
 
     /// The model that the script names.

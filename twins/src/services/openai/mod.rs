@@ -15,13 +15,15 @@ use axum::body::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
+use url::Url;
 
 use self::{files::StoredFile, responses::Stored};
-use super::llm::{Format, Player};
+use super::llm::{Format, Player, Speed};
 use crate::{
     TwinError,
     engine::table::Table,
     http::{Content, Reply, Request},
+    tape::{RecordConfig, ReplayConfig, Tape},
     twin::{Context, Manifest, Operation, Refusal, Twin, operations},
 };
 
@@ -33,11 +35,21 @@ pub(super) struct Config {
     script: Option<PathBuf>,
     /// Models that exist besides the well-known ones and the script's.
     models: Vec<String>,
+    speed: Speed,
+    record: Option<RecordConfig>,
+    replay: Option<ReplayConfig>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { api_key: "sk-twin".to_owned(), script: None, models: Vec::new() }
+        Self {
+            api_key: "sk-twin".to_owned(),
+            script: None,
+            models: Vec::new(),
+            speed: Speed::default(),
+            record: None,
+            replay: None,
+        }
     }
 }
 
@@ -46,6 +58,7 @@ pub(super) struct Openai {
     api_key: String,
     models: Vec<String>,
     player: Player,
+    tape: Tape,
     out_of_credit: bool,
     responses: Table<Stored>,
     files: Table<StoredFile>,
@@ -56,7 +69,9 @@ impl Openai {
         Ok(Self {
             api_key: config.api_key,
             models: config.models,
-            player: Player::open(config.script)?,
+            player: Player::open(config.script, config.speed)?,
+            tape: Tape::open(config.record, config.replay)
+                .map_err(|why| TwinError::Config { twin: "openai".to_owned(), why })?,
             out_of_credit: false,
             responses: Table::default(),
             files: Table::default(),
@@ -94,6 +109,9 @@ impl Twin for Openai {
 
     fn authenticate(&self, request: &Request, _operation: &str) -> Result<(), Refusal> {
         let given = request.bearer().ok_or(Refusal::CredentialsMissing)?;
+        if self.tape.is_on() {
+            return Ok(()); // the service itself has judged the key, or will
+        }
         let right = bool::from(given.as_bytes().ct_eq(self.api_key.as_bytes()));
         if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }
     }
@@ -104,11 +122,13 @@ impl Twin for Openai {
 
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply) {
         errors::complete(request, reply);
-        reply.set("x-request-id", errors::request_id(context));
-        reply.set("openai-version", Self::MANIFEST.api_version);
-        reply.set("openai-organization", "org-twin");
-        reply.set("openai-processing-ms", "1");
+        let processing_ms = reply.pace.as_ref().map_or(1, |pace| pace.total().as_millis());
+        // A recorded answer keeps what it has, and so does a refusal that counts.
+        reply.set_new("x-request-id", errors::request_id(context));
+        reply.set_new("openai-processing-ms", processing_ms.to_string());
         for (name, value) in [
+            ("openai-organization", "org-twin"),
+            ("openai-version", Self::MANIFEST.api_version),
             ("x-ratelimit-limit-requests", "500"),
             ("x-ratelimit-limit-tokens", "200000"),
             ("x-ratelimit-remaining-requests", "499"),
@@ -116,9 +136,20 @@ impl Twin for Openai {
             ("x-ratelimit-reset-requests", "120ms"),
             ("x-ratelimit-reset-tokens", "300ms"),
         ] {
-            if reply.headers.iter().all(|(known, _)| known != name) {
-                reply.set(name, value);
-            }
+            reply.set_new(name, value);
+        }
+    }
+
+    fn upstream(&self) -> Option<&Url> {
+        self.tape.upstream()
+    }
+
+    /// A recording stands before everything that the twin would say by itself.
+    fn perform(&mut self, context: &mut Context<'_>, request: &Request, operation: &Operation<Self>) -> Reply {
+        match self.tape.answer(request) {
+            None => (operation.run)(self, context, request).unwrap_or_else(|error| error),
+            Some(Ok(reply)) => reply,
+            Some(Err(why)) => errors::unscripted(&why),
         }
     }
 

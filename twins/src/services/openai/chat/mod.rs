@@ -1,12 +1,13 @@
 //! Chat completions: the whole conversation comes with each request, nothing is kept.
 
+mod logprobs;
 mod request;
 mod stream;
 
 use serde_json::{Map, Value, json};
 
-use self::request::Chat;
-use super::{Openai, check_numbers, errors, json_body};
+use self::{logprobs::Logprobs, request::Chat};
+use super::{Openai, check_numbers, errors, json_body, models};
 use crate::{
     http::{Reply, Request},
     script::{Block, StopReason},
@@ -25,6 +26,8 @@ struct Completion {
     message: Message,
     finish: &'static str,
     usage: Value,
+    /// None: not asked for.
+    logprobs: Option<Logprobs>,
 }
 
 #[derive(Default)]
@@ -50,13 +53,15 @@ impl Openai {
         let said = self.player.answer(&chat.facts(), &chat.wishes()).map_err(|why| errors::unscripted(&why))?;
         let label = ascii(&said.label);
         let prompt_tokens = self.player.input_tokens(chat.characters());
-        let completion = Completion::new(context, model, chat.choices(), said, prompt_tokens);
+        let pace = self.player.pace(said.output_tokens);
+        let mut completion = Completion::new(context, model, chat.choices(), said, prompt_tokens);
+        completion.logprobs = chat.logprobs();
         let reply = if chat.streams() {
             Reply::events(stream::frames(&completion, &chat.stream_options(), &context.request_token))
         } else {
             Reply::json(200, &completion.whole())
         };
-        Ok(reply.header("x-twin-script", label))
+        Ok(reply.header("x-twin-script", label).paced(pace))
     }
 }
 
@@ -79,15 +84,30 @@ impl Completion {
             choices,
             finish,
             usage,
+            logprobs: None,
         }
     }
 
     fn whole(&self) -> Value {
-        let choice = |index| json!({"index": index, "message": self.message.whole(), "logprobs": null, "finish_reason": self.finish});
+        let text = self.message.content.as_deref();
+        let choice = |index| {
+            self.choice(json!({"index": index, "message": self.message.whole(), "finish_reason": self.finish}), text)
+        };
         let choices: Vec<Value> = (0..self.choices).map(choice).collect();
         json!({"id": self.id, "object": "chat.completion", "created": self.created, "model": self.model,
             "choices": choices, "usage": self.usage, "service_tier": "default",
             "system_fingerprint": self.fingerprint})
+    }
+
+    /// The choice, or a piece of it, with the probabilities of its text. Models that reason have no field for them.
+    fn choice(&self, mut choice: Value, text: Option<&str>) -> Value {
+        if !models::reasons(&self.model) {
+            choice["logprobs"] = match (self.logprobs, text) {
+                (Some(logprobs), Some(text)) => logprobs.of(text),
+                _ => Value::Null,
+            };
+        }
+        choice
     }
 }
 

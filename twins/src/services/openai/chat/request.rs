@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::{errors, format_of, text_of};
+use super::{
+    super::{errors, format_of, text_of},
+    logprobs::Logprobs,
+};
 use crate::{
     http::Reply,
     script::{Facts, Transcript},
@@ -59,6 +62,10 @@ impl<'r> Chat<'r> {
     pub(super) fn stream_options(&self) -> StreamOptions {
         let options = &self.body["stream_options"];
         StreamOptions { usage: options["include_usage"] == true, obfuscation: options["include_obfuscation"] != false }
+    }
+
+    pub(super) fn logprobs(&self) -> Option<Logprobs> {
+        (self.body["logprobs"] == true).then(|| Logprobs { top: self.body["top_logprobs"].as_u64().unwrap_or(0) })
     }
 
     pub(super) fn wishes(&self) -> Wishes<'r> {

@@ -1,4 +1,4 @@
-//! A completion as chunks: for each choice its role, its pieces, its finish; then the usage if it was asked for; then
+//! A completion as chunks: for each choice its role and its pieces; how each ends; then the usage if it was asked for; then
 //! `[DONE]`. Tool calls open one after the other, each with its own index, and their arguments follow in pieces.
 
 use axum::body::Bytes;
@@ -25,11 +25,14 @@ pub(super) fn frames(completion: &Completion, options: &StreamOptions, padding: 
     let mut frames = Vec::new();
     for index in 0..completion.choices {
         for delta in deltas(&completion.message) {
-            let choice = json!([{"index": index, "delta": delta, "logprobs": null, "finish_reason": null}]);
-            frames.push(chunk(choice, Value::Null, frames.len()));
+            let text = delta["content"].as_str().map(str::to_owned);
+            let choice = json!({"index": index, "delta": delta, "finish_reason": null});
+            frames.push(chunk(json!([completion.choice(choice, text.as_deref())]), Value::Null, frames.len()));
         }
-        let end = json!([{"index": index, "delta": {}, "logprobs": null, "finish_reason": completion.finish}]);
-        frames.push(chunk(end, Value::Null, frames.len()));
+    }
+    for index in 0..completion.choices {
+        let end = json!({"index": index, "delta": {}, "finish_reason": completion.finish});
+        frames.push(chunk(json!([completion.choice(end, None)]), Value::Null, frames.len()));
     }
     if options.usage {
         frames.push(chunk(json!([]), completion.usage.clone(), frames.len()));

@@ -49,6 +49,7 @@ impl Openai {
         let said = self.player.answer(&ask.facts(), &ask.wishes()).map_err(|why| errors::unscripted(&why))?;
         let label = ascii(&said.label);
         let input_tokens = self.player.input_tokens(ask.characters());
+        let pace = self.player.pace(said.output_tokens);
         let response = Response::new(context, body, &model, said, input_tokens);
         self.keep(&ask, &response);
         let reply = if ask.streams() {
@@ -56,7 +57,7 @@ impl Openai {
         } else {
             Reply::json(200, &response.finished())
         };
-        Ok(reply.header("x-twin-script", label))
+        Ok(reply.header("x-twin-script", label).paced(pace))
     }
 
     pub(super) fn retrieve_response(&mut self, _: &mut Context<'_>, request: &Request) -> Answer {
@@ -213,7 +214,8 @@ fn text(asked: &Value) -> Value {
 fn tool(asked: &Value) -> Value {
     let mut tool = asked.clone();
     if tool["type"] == "function" && tool.is_object() {
-        for (field, default) in [("description", Value::Null), ("strict", json!(true))] {
+        for (field, default) in [("description", Value::Null), ("output_schema", Value::Null), ("strict", json!(true))]
+        {
             if tool.get(field).is_none() {
                 tool[field] = default;
             }

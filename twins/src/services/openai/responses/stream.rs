@@ -14,16 +14,22 @@ const PADDING_MAX: usize = 12; // letters that hide how long a piece is
 
 pub(super) fn frames(response: &Response, padding: &str, obfuscates: bool) -> Vec<Bytes> {
     let mut stream = Stream { frames: Vec::new(), padding: obfuscates.then_some(padding) };
-    stream.push("created", json!({"response": response.object}));
-    stream.push("in_progress", json!({"response": response.object}));
+    stream.push("created", json!({"response": unbilled(response.object.clone())}));
+    stream.push("in_progress", json!({"response": unbilled(response.object.clone())}));
     for (index, item) in response.output.iter().enumerate() {
         stream.push("output_item.added", json!({"output_index": index, "item": item.opening()}));
         stream.content(index, item);
         stream.push("output_item.done", json!({"output_index": index, "item": item.finished()}));
     }
     let end = if response.incomplete.is_some() { "incomplete" } else { "completed" };
-    stream.push(end, json!({"response": response.finished()}));
+    stream.push(end, json!({"response": unbilled(response.finished())}));
     stream.frames
+}
+
+/// Who pays stands in whole responses only.
+fn unbilled(mut object: Value) -> Value {
+    object.as_object_mut().map(|fields| fields.remove("billing"));
+    object
 }
 
 struct Stream<'p> {
