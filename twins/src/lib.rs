@@ -17,7 +17,8 @@
 //!
 //! A space is the unit of determinism: its clock, ids and journal depend on its seed and its own requests only, so
 //! spaces that run beside each other do not disturb each other. Start reading at [`Space`], then `engine::core`
-//! (one exchange), `twin` (what a service declares), then a service.
+//! (one exchange), `twin` (what a service declares), then a service. Twins that are no Rust: [`definition`] (a YAML file),
+//! `stub` (requests that match get a written answer), `tape` (answers of the real service, recorded), [`import`].
 
 #![recursion_limit = "256"] // the service objects are long `json!` literals
 
