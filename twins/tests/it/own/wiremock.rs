@@ -59,8 +59,8 @@ async fn mappings_match_answer_and_change_state() {
 
 #[test]
 fn what_has_no_counterpart_is_named_with_its_line_and_its_stub_left_out() {
-    let mapping = json!({"request": {"url": "/a", "opaque": {}}, "response": {"proxyBaseUrl": "http://real"}});
-    let imported = imported(&[("m.json", mapping)]);
+    let mapping = "{\n  \"request\": {\n    \"opaque\": {}, \"url\": \"/a\"},\n  \"response\": {\"proxyBaseUrl\": \"http://real\"}}";
+    let imported = imported(&[("m.json", json!(mapping))]);
     let notes = imported.notes.join("\n");
     assert!(notes.contains("m.json:3: `opaque`: has no counterpart"), "{notes}");
     assert!(notes.contains("`proxyBaseUrl`: a twin never reaches a real service"), "{notes}");

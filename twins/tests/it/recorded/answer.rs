@@ -120,11 +120,12 @@ fn kind(provider: &str, data: &Value) -> String {
     }
 }
 
-/// A chunk of a chat by what it adds.
+/// A chunk of a chat by what it adds, sorted: the recordings do not keep the order of fields.
 fn chunk(data: &Value) -> String {
     let Some(choice) = data["choices"].get(0) else { return "usage".to_owned() };
     let delta = choice["delta"].as_object();
-    let added: Vec<&str> = delta.into_iter().flat_map(|delta| delta.keys()).map(String::as_str).collect();
+    let mut added: Vec<&str> = delta.into_iter().flat_map(|delta| delta.keys()).map(String::as_str).collect();
+    added.sort_unstable();
     let opens = choice["delta"]["tool_calls"][0]["id"].is_string();
     match (added.is_empty(), opens) {
         (true, _) => "finish".to_owned(),
