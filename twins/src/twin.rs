@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use subtle::ConstantTimeEq;
 use url::Url;
 
 use crate::{
@@ -95,6 +96,12 @@ pub(crate) enum Refusal {
         key: String,
     },
     IdempotencyKeyTooLong,
+}
+
+/// Refuses a credential that is not the right one, in a time that does not tell where they differ.
+pub(crate) fn check_secret(given: &str, right: &str) -> Result<(), Refusal> {
+    let is_right = bool::from(given.as_bytes().ct_eq(right.as_bytes()));
+    if is_right { Ok(()) } else { Err(Refusal::CredentialsWrong) }
 }
 
 /// A service, imitated. Implementations hold plain state: cloning one is a snapshot.

@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
 
 use crate::{
     http::{Content, Reply, Request},
-    twin::{Answer, Context, Manifest, Operation, Refusal, Twin, operations},
+    twin::{Answer, Context, Manifest, Operation, Refusal, Twin, check_secret, operations},
 };
 
 const HELP: &str = "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html";
@@ -73,8 +72,7 @@ impl Twin for Sendgrid {
 
     fn authenticate(&self, request: &Request, _operation: &str) -> Result<(), Refusal> {
         let given = request.bearer().ok_or(Refusal::CredentialsMissing)?;
-        let right = bool::from(given.as_bytes().ct_eq(self.api_key.as_bytes()));
-        if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }
+        check_secret(given, &self.api_key)
     }
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {

@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
 
 use crate::{
     http::{Content, Fields, Reply, Request},
-    twin::{Answer, Context, Manifest, Operation, Refusal, Twin, operations},
+    twin::{Answer, Context, Manifest, Operation, Refusal, Twin, check_secret, operations},
 };
 
 const TEXT_CHARS_MAX: usize = 40_000; // the service's own limit
@@ -153,8 +152,7 @@ impl Twin for Slack {
             _ => None,
         };
         let given = request.bearer().or(in_form).ok_or(Refusal::CredentialsMissing)?;
-        let right = bool::from(given.as_bytes().ct_eq(self.bot_token.as_bytes()));
-        if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }
+        check_secret(given, &self.bot_token)
     }
 
     fn refuse(&self, _context: &Context<'_>, refusal: &Refusal) -> Reply {

@@ -15,7 +15,6 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
 use url::Url;
 
 use self::batches::Batch;
@@ -25,7 +24,7 @@ use crate::{
     engine::table::Table,
     http::{Reply, Request},
     tape::{RecordConfig, ReplayConfig, Tape},
-    twin::{Context, Manifest, Operation, Refusal, Twin, operations},
+    twin::{Context, Manifest, Operation, Refusal, Twin, check_secret, operations},
 };
 
 #[derive(Deserialize)]
@@ -108,8 +107,7 @@ impl Twin for Anthropic {
         if self.tape.is_on() {
             return Ok(()); // the service itself has judged the key, or will
         }
-        let right = bool::from(given.as_bytes().ct_eq(self.api_key.as_bytes()));
-        if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }
+        check_secret(given, &self.api_key)
     }
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {

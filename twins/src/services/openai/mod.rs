@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use axum::body::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
 use url::Url;
 
 use self::{files::StoredFile, responses::Stored};
@@ -24,7 +23,7 @@ use crate::{
     engine::table::Table,
     http::{Content, Reply, Request},
     tape::{RecordConfig, ReplayConfig, Tape},
-    twin::{Context, Manifest, Operation, Refusal, Twin, operations},
+    twin::{Context, Manifest, Operation, Refusal, Twin, check_secret, operations},
 };
 
 #[derive(Deserialize)]
@@ -112,8 +111,7 @@ impl Twin for Openai {
         if self.tape.is_on() {
             return Ok(()); // the service itself has judged the key, or will
         }
-        let right = bool::from(given.as_bytes().ct_eq(self.api_key.as_bytes()));
-        if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }
+        check_secret(given, &self.api_key)
     }
 
     fn refuse(&self, _: &Context<'_>, refusal: &Refusal) -> Reply {

@@ -24,7 +24,6 @@ mod webhooks;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use subtle::ConstantTimeEq;
 
 use self::{
     books::Books,
@@ -35,7 +34,7 @@ use self::{
 use crate::{
     engine::{idempotency::IdempotencyRule, outbox::Endpoint, table::Table},
     http::{Reply, Request},
-    twin::{Answer, Context, Event, Manifest, Operation, Refusal, Twin},
+    twin::{Answer, Context, Event, Manifest, Operation, Refusal, Twin, check_secret},
 };
 
 pub(super) const API_VERSION: &str = "2026-10-28.endive";
@@ -134,8 +133,7 @@ impl Twin for Stripe {
     fn authenticate(&self, request: &Request, _operation: &str) -> Result<(), Refusal> {
         let given = request.bearer().map(str::to_owned).or_else(|| basic_user(request));
         let given = given.ok_or(Refusal::CredentialsMissing)?;
-        let right = bool::from(given.as_bytes().ct_eq(self.secret_key.as_bytes()));
-        if right { Ok(()) } else { Err(Refusal::CredentialsWrong) }
+        check_secret(&given, &self.secret_key)
     }
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {
