@@ -2,6 +2,7 @@
 
 mod config;
 mod import;
+mod record;
 mod serve;
 mod verify;
 
@@ -17,6 +18,7 @@ Examples:
   twins serve stripe --config twins.yaml           accounts, keys and webhooks from a file
   twins serve ./my.twin.yaml                       a twin of your own, from its definition
   twins import openapi api.json --out my.twin.yaml  a twin from an API description
+  twins record --upstream https://api.example.com  a redacted recording, to serve with `twins serve ./recording.jsonl`
   twins serve stripe --space-header                isolated state per value of `x-twin-space`
   curl ADMIN/journal/export > calls.jsonl && twins verify calls.jsonl";
 
@@ -47,6 +49,16 @@ enum Command {
     /// Makes a definition from what others have written.
     #[command(subcommand)]
     Import(import::From),
+    /// Passes requests on to a real service and writes a recording without secrets.
+    Record(record::Options),
+    /// Prints what the answers of recordings look like, by operation and status.
+    Shapes {
+        #[arg(required = true, value_name = "RECORDING")]
+        files: Vec<PathBuf>,
+        /// A path whose ids look like words, with its parameters: `/repos/{owner}/{repo}`; can be given again.
+        #[arg(long = "path", value_name = "TEMPLATE")]
+        paths: Vec<String>,
+    },
     /// Checks the hash chain of an exported journal; ends with 1 where it was changed.
     Verify {
         /// A file of JSON lines, or `-` for standard input.
@@ -83,6 +95,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
             say(&mut out, "the script is fine")?;
         }
         Command::Import(from) => import::run(from)?,
+        Command::Record(options) => record::run(options).await?,
+        Command::Shapes { files, paths } => record::shapes(&files, &paths)?,
         Command::Verify { file, json } => return verify::run(&file, json),
         Command::Schema { of } => {
             let schema = match of {

@@ -25,28 +25,37 @@ mod schema;
 pub(crate) mod template;
 mod twin;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
-use located::{Diagnostics, Source};
+use located::{Diagnostics, Place, Source};
 use serde_json::Value as Json;
 
 use self::{draw::Draw, format::Config, rows::Rows, twin::Own};
 use crate::{
     TwinError,
+    record::{self, Recording},
     stub::{NAMELESS, Stubs},
     twin::{AnyTwin, TwinInfo},
 };
 
-/// Whether the name of a twin means a file.
+const RECORDED_BYTES_MAX: usize = 64 * 1024 * 1024; // of a request to a recording: as much as any service takes
+
+/// Whether the name of a twin means a file: a definition, or a recording.
 pub fn is_path(name: &str) -> bool {
-    name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml")
+    name.contains('/') || [".yaml", ".yml", ".jsonl"].iter().any(|end| name.ends_with(end))
 }
 
 /// Whether a file says that it declares a twin; it may be wrong all the same.
 pub fn is_one(path: &Path) -> bool {
     let source = Source::read(path);
-    source.is_ok_and(|source| source.text().lines().any(|line| line.starts_with("twin:")))
+    source.is_ok_and(|source| {
+        record::is_one(source.text()) || source.text().lines().any(|line| line.starts_with("twin:"))
+    })
 }
 
 /// Reads and checks a definition.
@@ -54,7 +63,7 @@ pub fn is_one(path: &Path) -> bool {
 /// # Errors
 /// Everything that is wrong, each with its place.
 pub fn check(path: &Path) -> Result<(), Diagnostics> {
-    read::read(&Source::read(path)?).map(drop)
+    read_any(&Source::read(path)?).map(drop)
 }
 
 /// What a definition declares, as [`crate::catalogue`] shows a built-in twin.
@@ -62,12 +71,30 @@ pub fn check(path: &Path) -> Result<(), Diagnostics> {
 /// # Errors
 /// As [`check`].
 pub fn info(path: &Path) -> Result<TwinInfo, Diagnostics> {
-    let read::Read { plan, routes, .. } = read::read(&Source::read(path)?)?;
+    let read::Read { plan, routes, .. } = read_any(&Source::read(path)?)?;
     let mut operations: Vec<_> = plan.operations.iter().map(|operation| operation.name).collect();
     operations.extend(&plan.stub_operations);
     operations.push(NAMELESS);
     let actions = act::ACTIONS.into_iter().chain(crate::engine::outbox::ACTIONS).collect();
     Ok(TwinInfo { name: plan.name, api_version: plan.version, operations, routes, actions })
+}
+
+/// A definition, or a recording, which says nothing but stubs.
+fn read_any(source: &Source) -> Result<read::Read, Diagnostics> {
+    if !record::is_one(source.text()) {
+        return read::read(source);
+    }
+    let recording = Recording::parse(source)?;
+    let stubs = record::stubs(&recording).map_err(|why| source.diagnostic(Place::START, why))?;
+    let name = Path::new(source.name()).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let fits = |letter: &char| letter.is_ascii_alphanumeric() || "-_".contains(*letter);
+    let name: String = name.chars().take_while(fits).collect();
+    let frame =
+        format!("twin: {}\nbody_bytes_max: {RECORDED_BYTES_MAX}\n", if name.is_empty() { "recording" } else { &name });
+    let mut read = read::read(&Source::new(source.name(), frame))?;
+    read.plan.stub_operations = stubs.iter().map(|stub| stub.operation).collect::<BTreeSet<_>>().into_iter().collect();
+    read.stubs = stubs;
+    Ok(read)
 }
 
 /// The JSON Schema of definitions, for editors.
@@ -82,7 +109,7 @@ pub(crate) fn open(path: &Path, config: Json) -> Result<Box<dyn AnyTwin>, TwinEr
 }
 
 pub(crate) fn opened(source: &Source, config: Json) -> Result<Box<dyn AnyTwin>, TwinError> {
-    let read::Read { plan, rows, endpoints, stubs, .. } = read::read(source).map_err(TwinError::Definition)?;
+    let read::Read { plan, rows, endpoints, stubs, .. } = read_any(source).map_err(TwinError::Definition)?;
     let refused = |why: String| TwinError::Config { twin: plan.name.to_owned(), why };
     let config = if config.is_null() { Json::Object(serde_json::Map::new()) } else { config };
     let config: Config = serde_json::from_value(config).map_err(|error| refused(error.to_string()))?;

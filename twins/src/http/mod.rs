@@ -5,11 +5,13 @@
 mod broken;
 mod fields;
 mod form;
+pub(crate) mod forward;
 mod headers;
 mod pace;
 mod reply;
 mod request;
 pub(crate) mod server;
+mod sse;
 mod upstream;
 
 pub(crate) use broken::Cut;
@@ -17,4 +19,5 @@ pub(crate) use fields::Fields;
 pub(crate) use form::nested;
 pub(crate) use pace::Pace;
 pub(crate) use reply::{Body, Reply};
-pub(crate) use request::{Content, Part, Request};
+pub(crate) use request::{Content, Part, Request, parts};
+pub(crate) use sse::frames;

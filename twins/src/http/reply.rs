@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use axum::body::Bytes;
 use serde::Serialize;
 
-use super::Pace;
+use super::{Pace, frames};
 use crate::engine::core::Transport;
 
 /// What a twin answers, before the transport carries or breaks it. Cheap to clone.
@@ -65,6 +65,17 @@ impl Reply {
     pub(crate) fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.set(name, value);
         self
+    }
+
+    /// A body that its header calls a stream becomes one, so that it can pause and break between events.
+    pub(crate) fn split_events(&mut self) {
+        let kind = self.headers.iter().find(|(name, _)| name == "content-type");
+        let is_stream = kind.is_some_and(|(_, value)| value.starts_with("text/event-stream"));
+        if let (true, Body::Bytes(bytes)) = (is_stream, &self.body)
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            self.body = Body::Events(frames(text).map(|frame| bytes.slice_ref(frame.as_bytes())).collect());
+        }
     }
 
     /// Sets a header that is not there yet.

@@ -157,7 +157,7 @@ impl Content {
 }
 
 /// All bytes are here already, so reading them never waits.
-fn parts(kind: &str, body: &Bytes) -> multer::Result<Vec<Part>> {
+pub(crate) fn parts(kind: &str, body: &Bytes) -> multer::Result<Vec<Part>> {
     let boundary = multer::parse_boundary(kind)?;
     let whole = futures::stream::iter([Ok::<_, std::convert::Infallible>(body.clone())]);
     let mut form = multer::Multipart::new(whole, boundary);

@@ -2,7 +2,6 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use axum::body::Bytes;
 use reqwest::{Client, Method};
 use url::Url;
 
@@ -12,7 +11,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(600); // a model may think f
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024; // as much as the largest request of a twin
 
 /// About one connection, not about the exchange.
-const HOP_BY_HOP: [&str; 10] = [
+pub(super) const HOP_BY_HOP: [&str; 10] = [
     "accept-encoding",
     "connection",
     "content-encoding",
@@ -48,24 +47,13 @@ pub(super) async fn ask(base: &Url, request: &Request) -> Result<Reply, String> 
         }
         body.extend_from_slice(&chunk);
     }
-    reply.body = body_of(&reply, body);
+    reply.body = Body::Bytes(body.into());
+    reply.split_events();
     Ok(reply)
 }
 
-fn body_of(reply: &Reply, body: Vec<u8>) -> Body {
-    let streamed =
-        reply.headers.iter().any(|(name, value)| name == "content-type" && value.starts_with("text/event-stream"));
-    match String::from_utf8(body) {
-        Ok(text) if streamed => {
-            Body::Events(text.split_inclusive("\n\n").map(|event| Bytes::from(event.to_owned())).collect())
-        }
-        Ok(text) => Body::Bytes(text.into()),
-        Err(error) => Body::Bytes(error.into_bytes().into()),
-    }
-}
-
 /// The error with its causes, which is where the reason stands.
-fn words(error: &reqwest::Error) -> String {
+pub(super) fn words(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

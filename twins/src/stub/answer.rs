@@ -107,6 +107,7 @@ impl Answer {
             reply.set(name.clone(), value);
         }
         reply.transport = self.transport(scope, reply.body.len());
+        reply.split_events();
         Ok(reply)
     }
 

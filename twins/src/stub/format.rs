@@ -36,6 +36,9 @@ pub(crate) struct StubFile {
     pub(crate) headers: BTreeMap<String, Wish>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) cookies: BTreeMap<String, Wish>,
+    /// Fields of a form, by their whole names (`card[number]`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) form: BTreeMap<String, Wish>,
     /// All of them hold for the body.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) body: Vec<Wish>,

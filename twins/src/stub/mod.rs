@@ -54,6 +54,7 @@ pub(crate) struct Stub {
     query: Vec<(String, Matcher)>,
     headers: Vec<(String, Matcher)>,
     cookies: Vec<(String, Matcher)>,
+    form: Vec<(String, Matcher)>,
     body: Vec<Matcher>,
     answer: Answer,
     templates: Templates,
@@ -95,6 +96,7 @@ impl Stub {
             query: each(&file.query, "query")?,
             headers,
             cookies: each(&file.cookies, "cookie")?,
+            form: each(&file.form, "form")?,
             body: file
                 .body
                 .iter()
@@ -126,11 +128,12 @@ impl Stub {
             self.headers.iter().map(|(name, it)| ("header", name.as_str(), it.fits_one_of(&view.header(name))));
         let cookies =
             self.cookies.iter().map(|(name, it)| ("cookie", name.as_str(), it.fits_one_of(&view.cookie(name))));
+        let form = self.form.iter().map(|(name, it)| ("form", name.as_str(), it.fits_one_of(&view.form(name))));
         let body = self.body.iter().map(|it| {
             let body = Some(view.body()).filter(|body| !body.text.is_empty());
             ("body", "", it.fits(body))
         });
-        method.chain(at).chain(query).chain(headers).chain(cookies).chain(body)
+        method.chain(at).chain(query).chain(headers).chain(cookies).chain(form).chain(body)
     }
 
     pub(crate) fn reply(&self, view: &View<'_>, draw: Arc<Draw>, now: Timestamp) -> Reply {

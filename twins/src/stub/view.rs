@@ -10,6 +10,7 @@ use crate::http::{Content, Request};
 pub(crate) struct View<'a> {
     pub(crate) request: &'a Request,
     query: OnceCell<Vec<(String, String)>>,
+    form: OnceCell<Vec<(String, String)>>,
     body: OnceCell<Subject<'a>>,
 }
 
@@ -32,7 +33,7 @@ impl<'a> Subject<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(request: &'a Request) -> Self {
-        Self { request, query: OnceCell::new(), body: OnceCell::new() }
+        Self { request, query: OnceCell::new(), form: OnceCell::new(), body: OnceCell::new() }
     }
 
     pub(crate) fn body(&self) -> &Subject<'a> {
@@ -52,11 +53,13 @@ impl<'a> View<'a> {
 
     /// Every value of a query parameter, as sent.
     pub(crate) fn query(&self, name: &str) -> Vec<&str> {
-        let all = self.query.get_or_init(|| {
-            let pairs = url::form_urlencoded::parse(self.request.raw_query.as_bytes());
-            pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
-        });
-        all.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+        values(self.query.get_or_init(|| pairs(self.request.raw_query.as_bytes())), name)
+    }
+
+    /// Every value of a field of a form, as sent; a body that is no form has none.
+    pub(crate) fn form(&self, name: &str) -> Vec<&str> {
+        let is_form = matches!(self.request.content, Content::Form(_));
+        values(self.form.get_or_init(|| if is_form { pairs(&self.request.body) } else { Vec::new() }), name)
     }
 
     /// `name` in lower case.
@@ -69,6 +72,15 @@ impl<'a> View<'a> {
         let pairs = cookies.flat_map(|(_, value)| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
         pairs.filter(|(known, _)| *known == name).map(|(_, value)| value).collect()
     }
+}
+
+fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
+    let pairs = url::form_urlencoded::parse(encoded);
+    pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+}
+
+fn values<'p>(pairs: &'p [(String, String)], name: &str) -> Vec<&'p str> {
+    pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
 }
 
 /// The request, for templates: `request.path`, `request.query.page`, `request.headers['x-id']`, `request.body.name`, …

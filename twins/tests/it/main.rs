@@ -14,6 +14,7 @@ mod llm_sdks;
 mod mail_and_chat;
 mod openai;
 mod own;
+mod record;
 mod recorded;
 mod refusals;
 mod script;

@@ -17,6 +17,7 @@ impl One<'_> {
                 "headers" => ("headers", self.conditions(value)),
                 "queryParameters" => ("query", self.conditions(value)),
                 "cookies" => ("cookies", self.conditions(value)),
+                "formParameters" => ("form", self.conditions(value)),
                 "basicAuthCredentials" | "basicAuth" => {
                     self.basic(value, stub);
                     continue;
