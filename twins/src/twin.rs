@@ -2,7 +2,7 @@
 //! (routing, faults, idempotency, clock, ids, journal, webhooks, transport) is the engine's, so that a new service is
 //! one module. Start at [`Twin`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use axum::body::Bytes;
 use jiff::Timestamp;
@@ -98,6 +98,15 @@ pub(crate) enum Refusal {
     IdempotencyKeyTooLong,
 }
 
+/// What the bodies of requests are to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bodies {
+    /// What their content type says; one that is not is refused.
+    ByContentType,
+    /// Bytes to keep, whatever their content type says.
+    Opaque,
+}
+
 /// Refuses a credential that is not the right one, in a time that does not tell where they differ.
 pub(crate) fn check_secret(given: &str, right: &str) -> Result<(), Refusal> {
     let is_right = bool::from(given.as_bytes().ct_eq(right.as_bytes()));
@@ -111,6 +120,12 @@ pub(crate) trait Twin: Clone + Send + Sized + 'static {
     const IDEMPOTENCY: Option<IdempotencyRule> = None;
     /// Where all operations are found besides the root: GitHub Enterprise has its API below `/api/v3`.
     const MOUNT: Option<&'static str> = None;
+    const BODIES: Bodies = Bodies::ByContentType;
+
+    /// The path by which an operation is found, for services that may say a part of it elsewhere.
+    fn path<'r>(&self, request: &'r Request) -> Cow<'r, str> {
+        Cow::Borrowed(&request.path)
+    }
 
     /// `operation` is for services where some calls need no credentials or other ones.
     fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal>;
@@ -274,6 +289,9 @@ impl Ids {
 pub(crate) trait AnyTwin: Send {
     fn manifest(&self) -> Manifest;
     fn idempotency(&self) -> Option<IdempotencyRule>;
+    fn bodies(&self) -> Bodies {
+        Bodies::ByContentType
+    }
     fn operations(&self) -> Vec<&'static str>;
     fn route(&self, request: &Request) -> Option<Route>;
     fn perform(&mut self, index: usize, context: &mut Context<'_>, request: &Request) -> Reply;
@@ -315,12 +333,16 @@ impl<T: Twin> AnyTwin for Hosted<T> {
         T::IDEMPOTENCY
     }
 
+    fn bodies(&self) -> Bodies {
+        T::BODIES
+    }
+
     fn operations(&self) -> Vec<&'static str> {
         names::<T>()
     }
 
     fn route(&self, request: &Request) -> Option<Route> {
-        self.routes.find(request)
+        self.routes.at(&self.twin.path(request), request)
     }
 
     fn perform(&mut self, index: usize, context: &mut Context<'_>, request: &Request) -> Reply {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     http::{Body, Content, Reply, Request},
-    twin::{AnyTwin, Context, Event, Ids, Refusal},
+    twin::{AnyTwin, Bodies, Context, Event, Ids, Refusal},
 };
 
 pub(crate) struct Cell {
@@ -168,6 +168,7 @@ impl Desk<'_> {
     fn readable(&self, request: &Request) -> Result<(), Refusal> {
         match &request.content {
             Content::TooLarge => Err(Refusal::BodyTooLarge { bytes_max: self.twin.manifest().body_bytes_max }),
+            Content::Malformed(_) if self.twin.bodies() == Bodies::Opaque => Ok(()),
             Content::Malformed(why) => Err(Refusal::BodyMalformed { why: why.clone() }),
             Content::Empty
             | Content::Form(_)

@@ -62,8 +62,13 @@ impl Routes {
     }
 
     pub(crate) fn find(&self, request: &Request) -> Option<Route> {
-        let below = self.mount.and_then(|mount| request.path.strip_prefix(mount)).filter(|path| path.starts_with('/'));
-        let found = self.router.at(below.unwrap_or(&request.path)).ok()?;
+        self.at(&request.path, request)
+    }
+
+    /// As if the request had come for `path`.
+    pub(crate) fn at(&self, path: &str, request: &Request) -> Option<Route> {
+        let below = self.mount.and_then(|mount| path.strip_prefix(mount)).filter(|path| path.starts_with('/'));
+        let found = self.router.at(below.unwrap_or(path)).ok()?;
         let fits = |candidate: &&Candidate| {
             (candidate.method == request.method || candidate.method == "*")
                 && candidate.when.is_none_or(|when| when(request))

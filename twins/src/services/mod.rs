@@ -7,6 +7,7 @@ mod anthropic;
 mod github;
 mod llm;
 mod openai;
+mod s3;
 mod stripe;
 
 use std::path::Path;
@@ -14,7 +15,9 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::{anthropic::Anthropic, github::GitHub, openai::Openai, sendgrid::Sendgrid, slack::Slack, stripe::Stripe};
+use self::{
+    anthropic::Anthropic, github::GitHub, openai::Openai, s3::S3, sendgrid::Sendgrid, slack::Slack, stripe::Stripe,
+};
 use crate::{
     TwinError, definition,
     twin::{AnyTwin, TwinInfo, hosted},
@@ -25,6 +28,7 @@ pub(crate) fn catalogue() -> Vec<TwinInfo> {
         TwinInfo::of::<Anthropic>(),
         TwinInfo::of::<GitHub>(),
         TwinInfo::of::<Openai>(),
+        TwinInfo::of::<S3>(),
         TwinInfo::of::<Sendgrid>(),
         TwinInfo::of::<Slack>(),
         TwinInfo::of::<Stripe>(),
@@ -38,6 +42,7 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
         "anthropic" => Ok(hosted(Anthropic::open(parse(name, config)?)?)),
         "github" => Ok(hosted(GitHub::open(parse(name, config)?)?)),
         "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
+        "s3" => Ok(hosted(S3::open(parse(name, config)?)?)),
         "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),
         "slack" => Ok(hosted(Slack::open(parse(name, config)?))),
         "stripe" => Ok(hosted(Stripe::open(parse(name, config)?))),

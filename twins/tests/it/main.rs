@@ -17,6 +17,7 @@ mod own;
 mod record;
 mod recorded;
 mod refusals;
+mod s3;
 mod script;
 mod sdk;
 mod slack_sdks;
