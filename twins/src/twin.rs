@@ -171,6 +171,12 @@ pub(crate) trait Twin: Clone + Send + Sized + 'static {
         Vec::new()
     }
 
+    /// The headers of a webhook that comes again: after how many attempts, and what became of the last one (a status, or
+    /// why there was none).
+    fn repeated(&self, _attempts: u32, _failure: &str) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// How the service breaks off a stream that began well: one event, with its blank line at the end.
     fn error_event(&self, context: &Context<'_>, refusal: &Refusal) -> Bytes {
         let body = self.refuse(context, refusal).body.bytes();
@@ -201,11 +207,14 @@ pub(crate) struct Event {
     pub(crate) headers: Vec<(&'static str, String)>,
     /// The key of the one endpoint that gets it; none: all that want its kind.
     pub(crate) only: Option<String>,
+    /// What the receiver's answer must contain to count as one.
+    pub(crate) echo: Option<String>,
 }
 
 impl Event {
     pub(crate) fn new(id: impl Into<String>, kind: impl Into<String>, payload: impl Into<String>) -> Self {
-        Self { id: id.into(), kind: kind.into(), payload: payload.into(), headers: Vec::new(), only: None }
+        let (id, kind, payload) = (id.into(), kind.into(), payload.into());
+        Self { id, kind, payload, headers: Vec::new(), only: None, echo: None }
     }
 }
 
@@ -308,6 +317,9 @@ pub(crate) trait AnyTwin: Send {
     fn clock_moved(&mut self, context: &mut Context<'_>);
     fn endpoints(&self) -> &[Endpoint];
     fn sign(&self, secret: &str, payload: &[u8], at: Timestamp) -> Vec<(&'static str, String)>;
+    fn repeated(&self, _attempts: u32, _failure: &str) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
     fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event>;
     fn boxed(&self) -> Box<dyn AnyTwin>;
 }
@@ -391,6 +403,10 @@ impl<T: Twin> AnyTwin for Hosted<T> {
 
     fn sign(&self, secret: &str, payload: &[u8], at: Timestamp) -> Vec<(&'static str, String)> {
         self.twin.sign(secret, payload, at)
+    }
+
+    fn repeated(&self, attempts: u32, failure: &str) -> Vec<(&'static str, String)> {
+        self.twin.repeated(attempts, failure)
     }
 
     fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event> {

@@ -13,6 +13,7 @@ use super::{
 };
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5); // a receiver that is slower gets the webhook again
+const ECHO_BYTES_MAX: usize = 64 * 1024; // a challenge is a line
 
 /// Runs until the space closes.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -79,10 +80,28 @@ async fn post(shared: &Shared, twin: &Arc<str>, delivery: &Delivery) -> Result<u
         request = request.header(name, value);
     }
     match request.body(delivery.event.payload.clone()).send().await {
-        Ok(response) => Ok(response.status().as_u16()),
+        Ok(response) => echoed(response, delivery.event.echo.as_deref()).await,
         Err(error) if error.is_timeout() => Err("no answer in time".to_owned()),
         Err(error) if error.is_connect() => Err("connection refused".to_owned()),
         Err(_) => Err("connection broken".to_owned()),
+    }
+}
+
+/// The status, unless the answer lacks what it must contain.
+async fn echoed(mut response: reqwest::Response, wanted: Option<&str>) -> Result<u16, String> {
+    let status = response.status().as_u16();
+    let Some(wanted) = wanted else { return Ok(status) };
+    let mut body = Vec::new();
+    while let Ok(Some(piece)) = response.chunk().await {
+        body.extend_from_slice(&piece);
+        if body.len() > ECHO_BYTES_MAX {
+            break;
+        }
+    }
+    if String::from_utf8_lossy(&body).contains(wanted) {
+        Ok(status)
+    } else {
+        Err("the challenge did not come back".to_owned())
     }
 }
 
@@ -103,7 +122,9 @@ fn prepared(shared: &Shared, twin: &Arc<str>, delivery: &Delivery) -> Result<Pre
         Proof::WrongSecret => cell.twin.sign(&format!("{}_wrong", delivery.secret), payload, delivery.signed_at),
         Proof::Missing => Vec::new(),
     };
-    Ok((url, delivery.event.headers.iter().cloned().chain(proof).collect()))
+    let again =
+        if delivery.attempt == 0 { Vec::new() } else { cell.twin.repeated(delivery.attempt, &delivery.failure) };
+    Ok((url, delivery.event.headers.iter().cloned().chain(proof).chain(again).collect()))
 }
 
 /// One for the process, as making one costs milliseconds and it holds no state. Receivers on this machine speak plain

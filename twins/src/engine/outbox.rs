@@ -89,7 +89,9 @@ pub(crate) struct Delivery {
     overtaken: bool,
     /// Comes again where it is refused.
     repeats: bool,
-    attempt: u32,
+    pub(crate) attempt: u32,
+    /// What became of the last attempt.
+    pub(crate) failure: String,
     due: Instant,
 }
 
@@ -190,6 +192,7 @@ impl Outbox {
                 overtaken: posting.overtaken,
                 repeats: posting.repeats,
                 attempt: 0,
+                failure: String::new(),
                 due: Instant::now() + lag,
             });
         }
@@ -233,13 +236,14 @@ impl Outbox {
     pub(crate) fn attempted(&mut self, mut delivery: Delivery, outcome: Result<u16, String>, now: Timestamp) {
         delivery.attempt += 1;
         let accepted = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
+        delivery.failure = outcome.map_or_else(|error| error, |status| status.to_string());
         self.log.push_back(Arc::new(Logged {
             event: delivery.event.id.clone(),
             kind: delivery.event.kind.clone(),
             to: delivery.to.clone(),
             attempt: delivery.attempt,
             signed_at: delivery.signed_at,
-            outcome: outcome.map_or_else(|error| error, |status| status.to_string()),
+            outcome: delivery.failure.clone(),
         }));
         if self.log.len() > LOG_MAX {
             self.log.pop_front();

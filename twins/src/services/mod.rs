@@ -44,7 +44,7 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
         "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
         "s3" => Ok(hosted(S3::open(parse(name, config)?)?)),
         "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),
-        "slack" => Ok(hosted(Slack::open(parse(name, config)?))),
+        "slack" => Ok(hosted(Slack::open(parse(name, config)?).map_err(|why| misfit(name, why))?)),
         "stripe" => Ok(hosted(Stripe::open(parse(name, config)?))),
         _ => {
             let known: Vec<_> = catalogue().iter().map(|twin| twin.name).collect();
@@ -53,8 +53,12 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
     }
 }
 
+fn misfit(twin: &str, why: String) -> TwinError {
+    TwinError::Config { twin: twin.to_owned(), why }
+}
+
 /// No configuration is an empty one.
 fn parse<T: DeserializeOwned>(twin: &str, config: Value) -> Result<T, TwinError> {
     let config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config };
-    serde_json::from_value(config).map_err(|error| TwinError::Config { twin: twin.to_owned(), why: error.to_string() })
+    serde_json::from_value(config).map_err(|error| misfit(twin, error.to_string()))
 }

@@ -20,7 +20,7 @@ mod refusals;
 mod s3;
 mod script;
 mod sdk;
-mod slack_sdks;
+mod slack;
 mod spaces;
 mod stripe;
 mod stripe_billing;
