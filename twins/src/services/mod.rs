@@ -1,5 +1,7 @@
 //! One module per service. Adding one: implement [`crate::twin::Twin`], add a line to each function here.
 
+mod mail;
+mod resend;
 mod sendgrid;
 mod slack;
 
@@ -16,7 +18,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::{
-    anthropic::Anthropic, github::GitHub, openai::Openai, s3::S3, sendgrid::Sendgrid, slack::Slack, stripe::Stripe,
+    anthropic::Anthropic, github::GitHub, openai::Openai, resend::Resend, s3::S3, sendgrid::Sendgrid, slack::Slack,
+    stripe::Stripe,
 };
 use crate::{
     TwinError, definition,
@@ -28,6 +31,7 @@ pub(crate) fn catalogue() -> Vec<TwinInfo> {
         TwinInfo::of::<Anthropic>(),
         TwinInfo::of::<GitHub>(),
         TwinInfo::of::<Openai>(),
+        TwinInfo::of::<Resend>(),
         TwinInfo::of::<S3>(),
         TwinInfo::of::<Sendgrid>(),
         TwinInfo::of::<Slack>(),
@@ -42,6 +46,7 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
         "anthropic" => Ok(hosted(Anthropic::open(parse(name, config)?)?)),
         "github" => Ok(hosted(GitHub::open(parse(name, config)?)?)),
         "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
+        "resend" => Ok(hosted(Resend::open(parse(name, config)?))),
         "s3" => Ok(hosted(S3::open(parse(name, config)?)?)),
         "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),
         "slack" => Ok(hosted(Slack::open(parse(name, config)?).map_err(|why| misfit(name, why))?)),

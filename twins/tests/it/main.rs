@@ -17,6 +17,7 @@ mod own;
 mod record;
 mod recorded;
 mod refusals;
+mod resend;
 mod s3;
 mod script;
 mod sdk;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{answer, client, space};
 
-const TWINS: [(&str, &str, &str); 5] = [
+const TWINS: [(&str, &str, &str); 6] = [
+    ("resend", "/emails", "re_twin"),
     ("stripe", "/v1/payment_intents", "sk_test_twin"),
     ("sendgrid", "/v3/mail/send", "SG.twin"),
     ("slack", "/api/chat.postMessage", "xoxb-twin"),
@@ -72,6 +73,7 @@ async fn a_body_over_the_limit_is_413() {
 async fn a_body_that_is_no_json_is_refused_in_the_dialect() {
     let expected = [
         ("sendgrid", 400, "/errors/0/message", "Bad Request"),
+        ("resend", 400, "/name", "validation_error"),
         ("slack", 200, "/error", "invalid_json"),
         ("anthropic", 400, "/error/type", "invalid_request_error"),
         ("openai", 400, "/error/type", "invalid_request_error"),
