@@ -21,6 +21,7 @@ mod resend;
 mod s3;
 mod script;
 mod sdk;
+mod sendgrid;
 mod slack;
 mod spaces;
 mod stripe;
