@@ -12,7 +12,6 @@ mod spaces;
 
 use std::{
     collections::BTreeMap,
-    net::Ipv4Addr,
     sync::{Arc, Weak},
 };
 
@@ -27,24 +26,23 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{FaultRule, Space, TwinError, engine::shared::Shared};
+use crate::{
+    FaultRule, Space, TwinError,
+    engine::{shared::Shared, thread},
+};
 
 /// Serves the admin API of `space` on a loopback port (0: any) until the space closes; gives its base URL.
 ///
 /// # Errors
 /// Where the port is taken.
 pub fn serve_admin(space: &Space, port: u16) -> Result<String, TwinError> {
-    let taken = |source| TwinError::Listen { twin: "admin".to_owned(), port, source };
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
-    listener.set_nonblocking(true).map_err(taken)?;
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(taken)?;
-    let port = listener.local_addr().map_err(taken)?.port();
+    let (listener, port) = thread::listener("admin", port)?;
     let shared = space.shared();
     let router = Router::new()
         .nest("/__twin", space_routes().merge(spaces::routes()))
         .nest("/__twin/spaces/{space}", space_routes())
         .with_state(Arc::downgrade(shared));
-    shared.tasks.spawn({
+    shared.spawn({
         let closing = shared.closing.clone();
         async move {
             let serving = axum::serve(listener, router);

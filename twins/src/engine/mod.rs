@@ -18,6 +18,7 @@ pub(crate) mod shared;
 pub(crate) mod space;
 pub(crate) mod stale;
 pub(crate) mod table;
+pub(crate) mod thread;
 pub(crate) mod verify;
 
 use jiff::Timestamp;

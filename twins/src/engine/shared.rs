@@ -15,6 +15,7 @@ use super::{
     core::{Core, Exchange},
     courier,
     rooms::{self, Rooms},
+    thread,
 };
 use crate::{TwinError, http::Request};
 
@@ -84,8 +85,13 @@ impl Shared {
     /// Webhooks need one; it sleeps until there are any.
     pub(super) fn start_courier(self: &Arc<Self>) {
         if !self.courier_started.swap(true, Ordering::AcqRel) {
-            self.tasks.spawn(courier::run(Arc::clone(self)));
+            self.spawn(courier::run(Arc::clone(self)));
         }
+    }
+
+    /// On the twins' own thread; [`Self::tasks`] waits for it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, thread::handle());
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {

@@ -1,10 +1,6 @@
 //! A space: an isolated world of twins. Serves them on loopback, and lets a test look, break, act and go back in time.
 
-use std::{
-    net::{Ipv4Addr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,6 +21,7 @@ use super::{
     rooms,
     seed::Seed,
     shared::Shared,
+    thread,
 };
 use crate::{
     TwinError,
@@ -64,7 +61,7 @@ impl Space {
         Self { shared, _close_on_drop: Some(closing.drop_guard()) }
     }
 
-    /// Opens the twin on a free loopback port. Call it inside a tokio runtime.
+    /// Opens the twin on a free loopback port. It answers from a thread of its own, whatever the caller does meanwhile.
     ///
     /// # Errors
     /// Unknown twin, a configuration that does not fit, a script with errors, no free port.
@@ -78,11 +75,7 @@ impl Space {
         // That of a definition stands in its file.
         let twin = opened.manifest().name;
         let name: Arc<str> = twin.into();
-        let taken = |source| TwinError::Listen { twin: twin.to_owned(), port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
-        listener.set_nonblocking(true).map_err(taken)?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(taken)?;
-        let port = listener.local_addr().map_err(taken)?.port();
+        let (listener, port) = thread::listener(twin, port)?;
         let body_bytes_max = opened.manifest().body_bytes_max;
         let upstream = opened.upstream().cloned();
         {
@@ -95,7 +88,7 @@ impl Space {
             core.add(&name, opened);
         }
         let face = Face { shared: Arc::clone(&self.shared), twin: name, body_bytes_max, upstream };
-        self.shared.tasks.spawn(listen(listener, face));
+        self.shared.spawn(listen(listener, face));
         self.shared.start_courier();
         Ok(Served { name: twin.to_owned(), base_url: format!("http://127.0.0.1:{port}"), port })
     }

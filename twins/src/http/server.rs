@@ -85,7 +85,7 @@ pub(crate) async fn listen(listener: TcpListener, face: Face) {
                     stream.set_zero_linger().ok();
                 }
                 Ok((stream, _)) => {
-                    face.shared.tasks.spawn(connection(stream, face.clone()));
+                    face.shared.spawn(connection(stream, face.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, twin = %face.twin, "cannot accept");

@@ -1,9 +1,16 @@
 //! Spaces: isolated while they live, and gone when they are closed.
 
+use std::{
+    io::{Read as _, Write as _},
+    time::Duration,
+};
+
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::support::{answer, client, engine, serve_stripe, space, until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn spaces_do_not_see_each_other() {
@@ -41,6 +48,20 @@ async fn dropping_a_space_closes_it() {
     let port = space.serve("stripe", Value::Null).unwrap().port;
     drop(space);
     until("the listener is gone", || async { TcpStream::connect(("127.0.0.1", port)).await.err() }).await;
+}
+
+/// A caller that copies a tree or waits for a disk is no reason for a service to be late.
+#[tokio::test]
+async fn twins_answer_while_their_caller_is_busy() {
+    let space = space();
+    let port = space.serve("stripe", Value::Null).unwrap().port;
+    // Nothing else gets this test's only thread before the answer is there.
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /v1/customers HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
 }
 
 #[tokio::test]
