@@ -72,7 +72,7 @@ impl Slack {
         }
         let installer = self.users.oldest_first().find(|user| !user.is_bot).map(|user| user.id.clone());
         let token = &self.app.bot_token;
-        let scopes = self.actors.get(token).map(|actor| actor.scopes.join(","));
+        let scopes = self.actors.get(token).map(|actor| actor.scopes_shown.to_string());
         Ok(json!({"app_id": self.app.id, "authed_user": {"id": installer}, "scope": scopes, "token_type": "bot",
             "access_token": token, "bot_user_id": BOT_USER, "team": {"id": TEAM, "name": "Twin"},
             "enterprise": Value::Null, "is_enterprise_install": false}))

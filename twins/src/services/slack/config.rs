@@ -173,8 +173,8 @@ impl Slack {
 fn actor(user: Option<String>, given: Option<Vec<String>>) -> Actor {
     let scopes = given.unwrap_or_else(|| scopes().into_iter().map(str::to_owned).collect());
     match user {
-        Some(user) => Actor { user, kind: TokenKind::User, scopes },
-        None => Actor { user: BOT_USER.to_owned(), kind: TokenKind::Bot, scopes },
+        Some(user) => Actor::new(user, TokenKind::User, scopes),
+        None => Actor::new(BOT_USER.to_owned(), TokenKind::Bot, scopes),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who calls, whether the token may, and how often: around every method.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,7 +27,9 @@ const OPEN: [&str; 5] = ["api.test", "oauth.v2.access", "oauth.v2.authorize", "u
 pub(super) struct Actor {
     pub(super) user: String,
     pub(super) kind: TokenKind,
-    pub(super) scopes: Vec<String>,
+    scopes: Arc<[String]>,
+    /// With commas between them, as answers show them.
+    pub(super) scopes_shown: Arc<str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,10 @@ pub(super) enum TokenKind {
 }
 
 impl Actor {
+    pub(super) fn new(user: String, kind: TokenKind, scopes: Vec<String>) -> Self {
+        Self { user, kind, scopes_shown: scopes.join(",").into(), scopes: scopes.into() }
+    }
+
     pub(super) fn is_bot(&self) -> bool {
         self.kind == TokenKind::Bot
     }
@@ -49,7 +55,7 @@ impl Actor {
         if wanted.is_empty() || self.has_any(wanted) {
             return Ok(());
         }
-        Err(Failure::new("missing_scope").with("needed", wanted.join(",")).with("provided", self.scopes.join(",")))
+        Err(Failure::new("missing_scope").with("needed", wanted.join(",")).with("provided", &*self.scopes_shown))
     }
 
     pub(super) fn may_post_anywhere(&self) -> bool {
@@ -123,8 +129,8 @@ impl Slack {
     pub(super) fn serve(&mut self, context: &mut Context<'_>, request: &Request, method: &Method) -> Answer {
         self.origin = request.origin();
         self.post_what_is_due(context);
-        let nobody = Actor { user: String::new(), kind: TokenKind::User, scopes: Vec::new() };
-        let actor = self.actor(request).cloned().unwrap_or(nobody);
+        let nobody = || Actor::new(String::new(), TokenKind::User, Vec::new());
+        let actor = self.actor(request).cloned().unwrap_or_else(nobody);
         let parts = parts(request);
         let mut call = Call::new(context, request, &parts, method, &actor);
         match self.answered(&mut call) {

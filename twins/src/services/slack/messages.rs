@@ -6,7 +6,7 @@ use super::{
     Slack,
     call::Call,
     errors::Failure,
-    events::instant,
+    events::{EVENTS, instant},
     model::{BOT_USER, Channel, Content, Kind, Message, Reply},
 };
 use crate::twin::Context;
@@ -44,6 +44,9 @@ impl Slack {
             parent.replies.push(Reply { user: message.user.clone(), ts: message.ts.clone() });
         }
         self.messages.insert(&key(&message.channel, &message.ts), message.clone());
+        if !self.listens(EVENTS) {
+            return;
+        }
         let shown = self.message_event(&message);
         let mention = format!("<@{BOT_USER}>");
         if !message.by_app && message.subtype.is_none() && message.content.text.contains(&mention) {

@@ -89,7 +89,7 @@ impl Twin for Slack {
         }
         reply.set("content-type", "application/json; charset=utf-8");
         if let Some(actor) = self.actor(request) {
-            reply.set("x-oauth-scopes", actor.scopes.join(","));
+            reply.set("x-oauth-scopes", &*actor.scopes_shown);
         }
         reply.set("x-slack-req-id", context.request_token.to_lowercase());
     }
