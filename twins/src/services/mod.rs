@@ -8,6 +8,7 @@ mod slack;
 mod anthropic;
 mod github;
 mod llm;
+mod oidc;
 mod openai;
 mod s3;
 mod stripe;
@@ -18,8 +19,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::{
-    anthropic::Anthropic, github::GitHub, openai::Openai, resend::Resend, s3::S3, sendgrid::Sendgrid, slack::Slack,
-    stripe::Stripe,
+    anthropic::Anthropic, github::GitHub, oidc::Oidc, openai::Openai, resend::Resend, s3::S3, sendgrid::Sendgrid,
+    slack::Slack, stripe::Stripe,
 };
 use crate::{
     TwinError, definition,
@@ -30,6 +31,7 @@ pub(crate) fn catalogue() -> Vec<TwinInfo> {
     vec![
         TwinInfo::of::<Anthropic>(),
         TwinInfo::of::<GitHub>(),
+        TwinInfo::of::<Oidc>(),
         TwinInfo::of::<Openai>(),
         TwinInfo::of::<Resend>(),
         TwinInfo::of::<S3>(),
@@ -45,6 +47,7 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
         _ if definition::is_path(name) => definition::open(Path::new(name), config),
         "anthropic" => Ok(hosted(Anthropic::open(parse(name, config)?)?)),
         "github" => Ok(hosted(GitHub::open(parse(name, config)?)?)),
+        "oidc" => Ok(hosted(Oidc::open(parse(name, config)?)?)),
         "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
         "resend" => Ok(hosted(Resend::open(parse(name, config)?))),
         "s3" => Ok(hosted(S3::open(parse(name, config)?)?)),

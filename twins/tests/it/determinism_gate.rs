@@ -19,8 +19,9 @@ const CALLS: usize = 60; // per twin, and again after going back
 const HOST: &str = "twin.test"; // links echo it, and ports differ from process to process
 
 /// What opens each twin as it is configured by default. A twin that is not here is driven as a stranger.
-const CREDENTIALS: [(&str, &str); 6] = [
+const CREDENTIALS: [(&str, &str); 7] = [
     ("anthropic", "Bearer sk-ant-twin"),
+    ("oidc", "Basic dHdpbjp0d2luLXNlY3JldA=="),
     ("openai", "Bearer sk-twin"),
     ("resend", "Bearer re_twin"),
     ("sendgrid", "Bearer SG.twin"),

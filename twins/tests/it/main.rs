@@ -12,6 +12,7 @@ mod journal;
 mod lifecycle;
 mod llm_sdks;
 mod mail_and_chat;
+mod oidc;
 mod openai;
 mod own;
 mod record;

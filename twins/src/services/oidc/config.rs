@@ -1,0 +1,115 @@
+//! What a test may set up: people, clients, how signing in goes, and how long things count.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Oidc, grants::Grants, keys::Keys};
+use crate::TwinError;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in super::super) struct Config {
+    users: Vec<User>,
+    clients: Vec<Client>,
+    sign_in: SignIn,
+    ttl: Ttl,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct User {
+    pub(super) login: String,
+    /// The login, where left out.
+    sub: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    /// What the form and the password grant ask for; none: any.
+    pub(super) password: Option<String>,
+    pub(super) groups: Vec<String>,
+    /// More claims, as they are.
+    pub(super) claims: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Client {
+    pub(super) client_id: String,
+    /// None: a public client, which must use PKCE.
+    pub(super) client_secret: Option<String>,
+    /// Empty: any.
+    #[serde(default)]
+    pub(super) redirect_uris: Vec<String>,
+    /// Empty: any.
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
+    /// Off, as everywhere by now.
+    #[serde(default)]
+    pub(super) password_grant: bool,
+}
+
+/// How a person proves who they are at the authorize endpoint.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SignIn {
+    /// At once, as the user of `login_hint` or the first.
+    #[default]
+    Automatic,
+    /// By a form; nobody is signed in beforehand.
+    Form,
+}
+
+/// Seconds of virtual time.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Ttl {
+    pub(super) code_s: u32,
+    pub(super) access_token_s: u32,
+    pub(super) id_token_s: u32,
+    pub(super) refresh_token_s: u32,
+}
+
+impl Default for Ttl {
+    fn default() -> Self {
+        Self { code_s: 60, access_token_s: 3_600, id_token_s: 3_600, refresh_token_s: 30 * 24 * 3_600 }
+    }
+}
+
+impl User {
+    pub(super) fn sub(&self) -> &str {
+        self.sub.as_deref().unwrap_or(&self.login)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let user = User {
+            login: "ada".to_owned(),
+            name: Some("Ada Lovelace".to_owned()),
+            email: Some("ada@example.com".to_owned()),
+            ..User::default()
+        };
+        let client = Client {
+            client_id: "twin".to_owned(),
+            client_secret: Some("twin-secret".to_owned()),
+            redirect_uris: Vec::new(),
+            scopes: Vec::new(),
+            password_grant: false,
+        };
+        Self { users: vec![user], clients: vec![client], sign_in: SignIn::default(), ttl: Ttl::default() }
+    }
+}
+
+impl Oidc {
+    pub(in super::super) fn open(config: Config) -> Result<Self, TwinError> {
+        let Config { users, clients, sign_in, ttl } = config;
+        let nameless = users.iter().any(|user| user.login.is_empty());
+        if users.is_empty() || nameless {
+            let why = "`users` needs at least one user, and each a `login`".to_owned();
+            return Err(TwinError::Config { twin: "oidc".to_owned(), why });
+        }
+        let clients = clients.into_iter().map(|client| (client.client_id.clone(), client)).collect();
+        Ok(Self { users, clients, sign_in, ttl, keys: Keys::default(), grants: Grants::default() })
+    }
+}
