@@ -5,6 +5,9 @@ use serde_saphyr::Spanned;
 /// A larger file is not taken into memory.
 const SOURCE_BYTES_MAX: u64 = 32 * 1024 * 1024; // the largest API descriptions in use have half of it
 
+/// Of a line that is quoted, in characters.
+const LINE_SHOWN_MAX: usize = 200; // wide terminals show it as one line
+
 /// A document: a name to show to people (normally a path as they typed it) and its text. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source(Arc<Text>);
@@ -126,21 +129,57 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.location(), self.message)?;
-        if let Some(line) = self.source.text().lines().nth(self.place.line - 1).filter(|line| !line.trim().is_empty()) {
-            let number = self.place.line.to_string();
+        let (name, Place { line, column, .. }) = (visible(self.source.name()).replace('\n', "␊"), self.place);
+        write!(f, "{name}:{line}:{column}: {}", visible(&self.message))?;
+        if let Some(text) = self.source.text().lines().nth(line - 1).filter(|text| !text.trim().is_empty()) {
+            let number = line.to_string();
             let gutter = " ".repeat(number.len());
-            let indent: String =
-                line.chars().take(self.place.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            let rest = line.chars().count().saturating_sub(self.place.column - 1);
-            let carets = "^".repeat(self.place.width.clamp(1, rest.max(1)));
-            write!(f, "\n {gutter} |\n {number} | {line}\n {gutter} | {indent}{carets}")?;
+            let Excerpt { text, indent, carets } = Excerpt::of(text, self.place);
+            write!(f, "\n {gutter} |\n {number} | {text}\n {gutter} | {indent}{}", "^".repeat(carets))?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", visible(hint))?;
         }
         Ok(())
     }
+}
+
+/// What of a line is shown, and what stands below it.
+struct Excerpt {
+    text: String,
+    indent: String,
+    carets: usize,
+}
+
+impl Excerpt {
+    fn of(line: &str, place: Place) -> Self {
+        let before = place.column - 1;
+        let length = line.chars().count();
+        // A line of megabytes is shown around the place only.
+        let start = if length > LINE_SHOWN_MAX { before.saturating_sub(LINE_SHOWN_MAX / 2).min(length) } else { 0 };
+        let shown: String = line.chars().skip(start).take(LINE_SHOWN_MAX).collect();
+        let shown_length = shown.chars().count();
+        let (left, right) = (cut_sign(start > 0), cut_sign(start + shown_length < length));
+        let blank = |c| if c == '\t' { '\t' } else { ' ' };
+        let indent = left.chars().chain(shown.chars()).take(left.chars().count() + before - start).map(blank).collect();
+        let rest = shown_length.saturating_sub(before - start);
+        Self { text: visible(&format!("{left}{shown}{right}")), indent, carets: place.width.clamp(1, rest.max(1)) }
+    }
+}
+
+fn cut_sign(is_cut: bool) -> &'static str {
+    if is_cut { "…" } else { "" }
+}
+
+/// Without what would steer a terminal: a file that somebody else wrote is quoted here.
+fn visible(text: &str) -> String {
+    let sign = |c: char| match c {
+        '\n' | '\t' => c,
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).expect("each control character has a picture"),
+        '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        _ => c,
+    };
+    text.chars().map(sign).collect()
 }
 
 impl std::error::Error for Diagnostic {}
@@ -183,3 +222,34 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, Source};
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place_only() {
+        let source = Source::new("a.yaml", format!("{}here{}", "x".repeat(3_000_000), "y".repeat(3_000_000)));
+        let text = source.diagnostic(Place { line: 1, column: 3_000_001, width: 4 }, "wrong").to_string();
+        let [_, _, line, carets] = text.lines().collect::<Vec<_>>()[..] else { panic!("{}", text.len()) };
+        assert!(line.chars().count() < 250 && line.contains("…xxx") && line.ends_with("yyy…"), "{line}");
+        let column = |line: &str, sign| line.chars().position(|c| c == sign);
+        assert_eq!(column(line, 'h'), column(carets, '^'), "{line}\n{carets}");
+        assert_eq!(carets.matches('^').count(), 4);
+    }
+
+    #[test]
+    fn a_file_cannot_steer_the_terminal_or_a_ci_system() {
+        let source = Source::new("a\n::error::b.yaml", "x: \u{1b}[2J\u{202e}\n");
+        let text = source.diagnostic(Place::START, "wrong \u{1b}[31m").hint("\u{9b}2J").to_string();
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{text}");
+        assert!(text.starts_with("a␊::error::b.yaml:1:1: wrong ␛[31m\n"), "{text}");
+    }
+
+    #[test]
+    fn a_place_behind_the_end_of_its_line_is_shown() {
+        let source = Source::new("a.yaml", "ab\n");
+        let text = source.diagnostic(Place { line: 1, column: 9, width: 5 }, "wrong").to_string();
+        assert!(text.ends_with(" | ab\n   |   ^"), "{text}");
+    }
+}

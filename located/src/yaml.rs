@@ -1,10 +1,13 @@
 use serde::de::DeserializeOwned;
-use serde_saphyr::{DefaultMessageFormatter, Error, MessageFormatter, budget, options};
+use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter, budget, budget::BudgetBreach, options};
 
 use crate::{Diagnostics, Place, Source, nearest};
 
 /// Larger documents are refused before they are parsed.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024; // no hand-written file comes near it
+
+const EVENTS_MAX: usize = 50_000; // a few thousand lines; an alias counts as often as it is used
+const DEPTH_MAX: usize = 64; // readers recurse
 
 /// Reads one YAML document into `T`.
 ///
@@ -25,14 +28,14 @@ pub(crate) fn parse<T: DeserializeOwned>(source: &Source, text: &str) -> Result<
     }
     let options = options! {
         strict_booleans: true,
-        budget: budget! { max_events: 50_000, max_depth: 64, max_documents: 1 },
+        budget: budget! { max_events: EVENTS_MAX, max_depth: DEPTH_MAX, max_documents: 1 },
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();
         let place = error.location().map_or(Place::START, Place::from);
         let diagnostic = match misspelt(error) {
             Some((message, near)) => source.diagnostic(place, message).hint(format!("did you mean `{near}`?")),
-            None => source.diagnostic(place, DefaultMessageFormatter.format_message(error)),
+            None => source.diagnostic(place, message(error)),
         };
         diagnostic.into()
     })
@@ -47,6 +50,41 @@ fn misspelt(error: &Error) -> Option<(String, &'static str)> {
     };
     let near = nearest(name, expected.iter().copied())?;
     Some((format!("unknown {what} `{name}`"), near))
+}
+
+/// What the reader says, in words for people who write the file instead of the program that reads it.
+fn message(error: &Error) -> String {
+    match error {
+        Error::Eof { .. } => "the file ends here, and what it should hold is missing".to_owned(),
+        Error::Budget { breach, .. } => too_much(breach),
+        Error::Unexpected { expected, .. } => {
+            let what = match *expected {
+                "mapping start" => "a mapping (`key: value`)",
+                "sequence start" => "a list",
+                "string scalar" => "a text",
+                other => other,
+            };
+            format!("expected {what} here")
+        }
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` stands twice"),
+        Error::DuplicateMappingKey { key: None, .. } => "a key stands twice".to_owned(),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias refers to what it stands in".to_owned(),
+        Error::NonFiniteFloat { value, .. } => format!("`{value}` is no number that JSON can hold"),
+        _ => UserMessageFormatter.format_message(error).into_owned(),
+    }
+}
+
+fn too_much(breach: &BudgetBreach) -> String {
+    match breach {
+        BudgetBreach::Events { .. } => {
+            format!("the document has more than {EVENTS_MAX} parts, aliases counted as used")
+        }
+        BudgetBreach::Depth { .. } => format!("this nests deeper than {DEPTH_MAX} levels"),
+        BudgetBreach::Documents { .. } => {
+            "a second document starts here; one file holds one document, so remove the `---`".to_owned()
+        }
+        other => format!("the document is too large or too complex: {other:?}"),
+    }
 }
 
 #[cfg(test)]
@@ -94,6 +132,25 @@ mod tests {
                     d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
         assert!(yaml::<serde_json::Value>(&Source::new("bomb.yaml", bomb)).is_err());
         assert!(yaml::<serde_json::Value>(&Source::new("deep.yaml", "[".repeat(20_000))).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_the_words_of_the_file() {
+        let deep = format!("name: {}{}", "[".repeat(100), "]".repeat(100));
+        for (text, words) in [
+            ("", "the file ends here"),
+            ("- a\n", "expected a mapping (`key: value`) here"),
+            ("name: [a]\nport: 1\n", "expected a text here"),
+            ("name: a\nname: b\n", "the key `name` stands twice"),
+            ("name: a\nport: 1\n---\nname: b\n", "one file holds one document"),
+        ] {
+            let error = error(text);
+            assert!(error.contains(words), "{text:?}: {error}");
+        }
+        let any = |text: &str| yaml::<serde_json::Value>(&Source::new("a.yaml", text)).expect_err("wrong").to_string();
+        assert!(any("a: &a [*a]").contains("an alias refers to what it stands in"), "{}", any("a: &a [*a]"));
+        assert!(any("a: .nan").contains("`.nan` is no number"), "{}", any("a: .nan"));
+        assert!(any(&deep).contains("nests deeper than 64 levels"), "{}", any(&deep));
     }
 
     #[test]

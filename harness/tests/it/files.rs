@@ -178,7 +178,7 @@ fn odd_documents_are_refused_in_words() {
     let deep = format!("vars: {{ a: {} }}\nsteps: []\n", "[".repeat(10_000));
     let tabs = "steps:\n\t- http: { get: / }\n";
     for (rest, words) in [
-        (twice, "duplicate"),
+        (twice, "stands twice"),
         (deep.as_str(), "[bad-format]"),
         (tabs, "tab"),
         ("steps: [", "[bad-format]"),
