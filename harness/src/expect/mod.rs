@@ -11,6 +11,7 @@ mod difference;
 mod file;
 mod filter;
 mod material;
+mod nesting;
 mod path;
 mod pattern;
 mod predicate;

@@ -10,7 +10,7 @@ use serde::{
 use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
-use super::{Mismatch, Predicates};
+use super::{Mismatch, Predicates, nesting};
 use crate::text::{Placed, RenderError, Scope, Text};
 
 /// A path as it is written; may hold templates. Compiled once, when the file is read, where it holds none.
@@ -91,6 +91,7 @@ fn is_singular(path: &str) -> bool {
 }
 
 fn compile(path: &str) -> Result<JsonPath, String> {
+    nesting::check(path).map_err(|reason| format!("this is no JSONPath that can be used: {reason}"))?;
     JsonPath::parse(path).map_err(|error| format!("`{path}` is no JSONPath: {error}"))
 }
 
@@ -194,6 +195,18 @@ mod tests {
             check("{path: \"$['a*,b']\", equals: 7}", &json!({"a*,b": 7})).is_empty(),
             "a sign in a name is a name"
         );
+    }
+
+    #[test]
+    fn a_path_that_would_overflow_the_stack_is_refused_when_read() {
+        let deep = |depth: usize| format!("$[?{}@.a{}]", "(".repeat(depth), ")".repeat(depth));
+        let parsed = |path: String| super::JsonPathText::unplaced(&path).map(drop);
+        assert_eq!(parsed(deep(31)), Ok(()));
+        for path in [deep(32), deep(1_900), format!("$[?{}@.a]", "!".repeat(3_000)), "$[?@".repeat(1_000)] {
+            assert!(parsed(path).unwrap_err().contains("nests deeper"));
+        }
+        assert!(parsed(deep(100_000)).unwrap_err().contains("more than 4096 bytes"));
+        assert!(parsed("$..*".repeat(2_000)).unwrap_err().contains("more than 4096 bytes"));
     }
 
     #[test]

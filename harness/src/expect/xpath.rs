@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use sxd_document::{Package, dom};
 use sxd_xpath::{Context, Factory, Value as Found, nodeset::Node};
 
-use super::Value;
+use super::{Value, nesting};
 use crate::text::{RenderError, Scope, Text};
 
 /// Libraries walk documents by recursion; libxml2 has the same limit.
@@ -57,6 +57,7 @@ impl XPathText {
 }
 
 fn compile(expression: &str) -> Result<sxd_xpath::XPath, String> {
+    nesting::check(expression).map_err(|reason| format!("this is no XPath that can be used: {reason}"))?;
     let refused = |reason: String| format!("`{expression}` is no XPath: {reason}");
     let compiled = Factory::new().build(expression).map_err(|error| refused(error.to_string()))?;
     compiled.ok_or_else(|| refused("it is empty".to_owned()))
@@ -317,6 +318,17 @@ mod tests {
         assert!(find("//a[", "<a/>", Markup::Xml).unwrap_err().contains("no XPath"));
         assert!(find("none(//a)", "<a/>", Markup::Xml).unwrap_err().contains("cannot be evaluated"));
         assert!(find("//a", "", Markup::Xml).is_err());
+    }
+
+    #[test]
+    fn an_expression_that_would_overflow_the_stack_is_refused() {
+        let deep = |depth: usize| format!("{}1{}", "(".repeat(depth), ")".repeat(depth));
+        assert_eq!(find(&deep(32), "<a/>", Markup::Xml), Ok(Value::Json(json!(1.0))));
+        for expression in [deep(33), deep(1_900), "- ".repeat(2_000) + "1", "a[".repeat(1_000)] {
+            assert!(find(&expression, "<a/>", Markup::Xml).unwrap_err().contains("nests deeper"));
+        }
+        assert!(find(&format!("1{}", "+1".repeat(2_000)), "<a/>", Markup::Xml).is_ok());
+        assert!(find(&format!("1{}", "+1".repeat(3_000)), "<a/>", Markup::Xml).unwrap_err().contains("4096 bytes"));
     }
 
     #[test]

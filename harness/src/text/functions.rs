@@ -14,7 +14,7 @@ use minijinja::{
 };
 use sha2::{Digest as _, Sha256, Sha512};
 
-use super::Period;
+use super::{Period, bounded};
 
 /// Functions that every template can call.
 pub(crate) const FUNCTIONS: [&str; 4] = ["dict", "file", "now", "range"];
@@ -33,8 +33,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("hmac_sha256_b64", |text: &str, key: &str| BASE64_STANDARD.encode(sign(text, key)));
     environment.add_filter("fromjson", parse);
     // As it is sent in a body, so that a signature over it is right.
-    environment
-        .add_filter("tojson", |value: Value| serde_json::to_string(&value).map_err(|error| invalid(error.to_string())));
+    environment.add_filter("tojson", json);
     environment.add_filter("date", |instant: &str, format: &str| shown(instant_of(instant)?, format));
     environment.add_filter("epoch", |instant: &str| instant_of(instant).map(Timestamp::as_second));
 }
@@ -111,6 +110,12 @@ fn encode_url(text: &str) -> String {
 fn parse(text: &str) -> Result<Value, Error> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(|error| invalid(format!("no JSON: {error}")))?;
     Ok(Value::from(Serde(value)))
+}
+
+fn json(value: &Value) -> Result<String, Error> {
+    let mut out = bounded::Writer::default();
+    serde_json::to_writer(&mut out, value).map_err(|error| invalid(error.to_string()))?;
+    Ok(out.into_text())
 }
 
 fn invalid(message: String) -> Error {

@@ -1,6 +1,7 @@
 //! What people write into scenario files: values that remember their place, templates, durations. Knows YAML's places
 //! and the template language; knows no scenario. Start at [`Node`], then [`Scope`].
 
+mod bounded;
 mod functions;
 mod node;
 mod period;

@@ -8,13 +8,13 @@ use std::{
 
 use located::Place;
 use minijinja::{
-    Environment, UndefinedBehavior, Value,
+    Environment, ErrorKind, UndefinedBehavior, Value,
     syntax::SyntaxConfig,
     value::{Object, Serde},
 };
 use serde_json::Value as Json;
 
-use super::{FUNCTIONS, Node, NodeKind, Text, functions, walk_texts};
+use super::{FUNCTIONS, Node, NodeKind, Text, bounded, functions, walk_texts};
 
 const FUEL_MAX: u64 = 50_000; // instructions per template; a loop over any sensible list fits
 
@@ -126,7 +126,12 @@ impl Scope {
         if !is_template(text) {
             return Ok(text.to_owned());
         }
-        ENVIRONMENT.render_str(text, self.context()).map_err(|error| refused(place, &error))
+        let mut out = bounded::Writer::default();
+        let rendered = ENVIRONMENT
+            .template_from_str(text)
+            .and_then(|template| template.render_captured_to(self.context(), &mut out).map(drop));
+        rendered.map_err(|error| refused(place, &error))?;
+        Ok(out.into_text())
     }
 
     fn value(&self, expression: &str, place: Place) -> Result<Json, RenderError> {
@@ -136,6 +141,9 @@ impl Scope {
             .map_err(|error| refused(place, &error))?;
         if value.is_undefined() {
             return Err(RenderError { place, message: format!("`{expression}` is not defined") });
+        }
+        if !bounded::fits(&value) {
+            return Err(RenderError { place, message: bounded::too_large() });
         }
         serde_json::to_value(&value).map_err(|error| RenderError { place, message: error.to_string() })
     }
@@ -192,6 +200,9 @@ fn lone_expression(text: &str) -> Option<&str> {
 }
 
 fn refused(place: Place, error: &minijinja::Error) -> RenderError {
+    if error.kind() == ErrorKind::WriteFailure {
+        return RenderError { place, message: bounded::too_large() };
+    }
     let message =
         error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     RenderError { place, message }
@@ -257,6 +268,29 @@ mod tests {
         let error =
             filled("'{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}'", &scope());
         assert!(error.unwrap_err().message.contains("fuel"));
+    }
+
+    #[test]
+    fn what_no_machine_holds_is_refused() {
+        let list = "[['x' * 10000] * 100000] * 10000";
+        for text in [
+            format!("{{{{ {list} }}}}"),
+            format!("a {{{{ {list} }}}}"),
+            format!("{{{{ ({list}) | tojson }}}}"),
+            format!("{{{{ {{'a': {list}}} }}}}"),
+            "{{ [[1] * 1001] * 1000 }}".to_owned(),
+        ] {
+            let error = filled(&json!(text).to_string(), &scope()).unwrap_err();
+            assert!(error.message.contains("it gives more than"), "{text}: {error:?}");
+        }
+        assert_eq!(filled("'{{ [1] * 3 }}'", &scope()).unwrap(), json!([1, 1, 1]));
+    }
+
+    #[test]
+    fn what_nests_deeper_than_json_is_refused() {
+        let mut scope = scope();
+        scope.set("deep", (0..200).fold(minijinja::Value::from(1), |inner, _| vec![inner].into()));
+        assert!(filled("'{{ deep }}'", &scope).unwrap_err().message.contains("128 levels"));
     }
 
     #[test]
