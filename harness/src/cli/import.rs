@@ -8,6 +8,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use harness::import::{HurlOptions, Imported, PostmanOptions, hurl, openapi, postman, postman_environment};
+use harness::report::plural;
 use located::{Diagnostics, Source};
 
 use super::{Failed, say};
@@ -24,7 +25,7 @@ pub(super) struct ImportArgs {
 enum From {
     /// Hurl 8 files; each entry keeps its verdict
     Hurl(HurlArgs),
-    /// An `OpenAPI` 3.0 or 3.1 description; a first set of scenarios
+    #[command(about = "An OpenAPI 3.0 or 3.1 description; a first set of scenarios")]
     Openapi(OpenapiArgs),
     /// A Postman collection, version 2.1, with its declarative checks
     Postman(PostmanArgs),
@@ -153,8 +154,9 @@ impl Target {
             say(&self.out.join(&file.name).display().to_string())?;
         }
         let (todos, files) = (imported.todos(), imported.files.len());
-        let look = if todos == 0 { String::new() } else { format!("; {todos} TODO need a look") };
-        say(&format!("{files} scenario files written{look}"))?;
+        let needs = if todos == 1 { "needs" } else { "need" };
+        let look = if todos == 0 { String::new() } else { format!("; {} {needs} a look", plural(todos, "TODO")) };
+        say(&format!("{} written{look}", plural(files, "scenario file")))?;
         Ok(if self.strict && todos > 0 { UNSUPPORTED } else { 0 })
     }
 

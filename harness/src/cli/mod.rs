@@ -22,9 +22,10 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use harness::{
     Kind, LaunchError, LintContext, RunError, SubjectConfig, Suite, Verdict, controls,
     journal::{JournalError, RunStore},
+    report::plural,
     schemas,
 };
-use located::Diagnostics;
+use located::{Diagnostic, Diagnostics};
 
 const WRONG_USE: u8 = 2;
 const INFRA: u8 = 5;
@@ -49,7 +50,8 @@ const RUN_EXAMPLES: &str = "Examples:
 
 const LINT_EXAMPLES: &str = "Examples:
   harness lint                          all scenarios that harness.yaml names
-  harness lint holdout/ --holdout       holdouts, which need a theme and a canary each";
+  harness lint holdout/ --holdout       holdouts, which need a theme and a canary each
+  harness lint --json | jq '.[].file' for editors and CI";
 
 const PROVE_EXAMPLES: &str = "Examples:
   harness prove                         which scenarios pass where nothing works?";
@@ -104,7 +106,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Check scenario files and harness.yaml without running anything
     #[command(after_help = LINT_EXAMPLES)]
-    Lint(Selection),
+    Lint(LintArgs),
     /// Run scenarios against subjects that do nothing right; every one must be red
     #[command(after_help = PROVE_EXAMPLES)]
     Prove(Selection),
@@ -120,8 +122,7 @@ enum Command {
     /// Check that a stored run is as it was written
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(runs::VerifyArgs),
-    /// Write scenarios from Hurl files, `OpenAPI` descriptions or Postman collections
-    #[command(after_help = IMPORT_EXAMPLES)]
+    #[command(about = "Write scenarios from Hurl files, OpenAPI descriptions or Postman collections", after_help = IMPORT_EXAMPLES)]
     Import(import::ImportArgs),
     /// Pass traffic on to a server, and write it as a scenario
     #[command(after_help = RECORD_EXAMPLES)]
@@ -161,6 +162,15 @@ impl SchemaOf {
             Self::Harness => "harness",
         }
     }
+}
+
+#[derive(Debug, Args)]
+struct LintArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Print what is wrong as a JSON list: file, line, column, width, message, hint
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which files.
@@ -263,7 +273,7 @@ pub(crate) fn main() -> ExitCode {
 fn perform(command: Command) -> Result<u8, Failed> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
-        Command::Lint(selection) => lint(&selection),
+        Command::Lint(arguments) => lint(&arguments),
         Command::Prove(selection) => prove(&selection),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Report(arguments) => report::report(&arguments),
@@ -288,10 +298,26 @@ fn perform(command: Command) -> Result<u8, Failed> {
     }
 }
 
-fn lint(selection: &Selection) -> Result<u8, Failed> {
-    let suite = selection.suite(&SubjectConfig::load(&selection.subject)?)?;
-    say(&format!("{} scenarios are fine", suite.scenarios.len()))?;
+fn lint(arguments: &LintArgs) -> Result<u8, Failed> {
+    let LintArgs { selection, json } = arguments;
+    let suite = SubjectConfig::load(&selection.subject).and_then(|subject| selection.suite(&subject));
+    if *json {
+        let wrong = suite.err().map_or_else(Vec::new, |wrong| wrong.0);
+        say(&serde_json::to_string_pretty(&wrong.iter().map(as_json).collect::<Vec<_>>()).map_err(io::Error::from)?)?;
+        return Ok(if wrong.is_empty() { 0 } else { WRONG_USE });
+    }
+    let suite = suite?;
+    let scenarios = suite.scenarios.len();
+    say(&format!("{} {} fine", plural(scenarios, "scenario"), if scenarios == 1 { "is" } else { "are" }))?;
     Ok(0)
+}
+
+fn as_json(wrong: &Diagnostic) -> serde_json::Value {
+    let Diagnostic { source, place, message, hint } = wrong;
+    serde_json::json!({
+        "file": source.name(), "line": place.line, "column": place.column, "width": place.width,
+        "message": message, "hint": hint,
+    })
 }
 
 fn prove(selection: &Selection) -> Result<u8, Failed> {
@@ -307,7 +333,9 @@ fn prove(selection: &Selection) -> Result<u8, Failed> {
     }
     let unsound = results.iter().any(controls::ControlResult::is_unsound);
     if !unsound {
-        say(&format!("{} scenarios are red on a nop and on a stub", suite.scenarios.len()))?;
+        let scenarios = suite.scenarios.len();
+        let are = if scenarios == 1 { "is" } else { "are" };
+        say(&format!("{} {are} red on a nop and on a stub", plural(scenarios, "scenario")))?;
     }
     Ok(u8::from(unsound))
 }

@@ -114,8 +114,7 @@ pub(super) struct RunArgs {
     /// or html; may be given several times
     #[arg(long = "report", value_name = "FORMAT[=FILE]", help_heading = "Output")]
     reports: Vec<Output>,
-    /// Write `JUnit` XML
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[arg(long, value_name = "FILE", help_heading = "Output", help = "Write JUnit XML")]
     junit: Option<PathBuf>,
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use harness::{
     Outcome,
     journal::{Ending, RunId, StoredRun},
+    report::plural,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
@@ -71,7 +72,7 @@ pub(super) fn verify(arguments: &VerifyArgs) -> Result<u8, Failed> {
     let records = run.verify()?;
     let id = &run.manifest().id;
     let end = if run.ending().is_some() { "" } else { "; it has not ended" };
-    say(&format!("{id}: {records} records, each as it was written{end}"))?;
+    say(&format!("{id}: {}, each as it was written{end}", plural(records as usize, "record")))?;
     Ok(0)
 }
 
@@ -97,7 +98,8 @@ impl Line {
             |ended| format!("{}, {} of {} trials", in_words(ended.outcome), ended.satisfied, ended.valid),
         );
         let commit = self.git_head.as_deref().and_then(|head| head.get(..9)).unwrap_or("-");
-        format!("{}  {started}  {commit}  {}: {result}, {} scenarios", self.id, self.subject, self.scenarios)
+        let scenarios = plural(self.scenarios, "scenario");
+        format!("{}  {started}  {commit}  {}: {result}, {scenarios}", self.id, self.subject)
     }
 }
 

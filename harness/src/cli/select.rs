@@ -19,7 +19,7 @@ pub(super) struct Choice {
     /// Only scenarios with this tag; with `!` before it, only those without. All that are given must hold
     #[arg(long = "tag", value_name = "TAG", help_heading = "Which scenarios")]
     tags: Vec<String>,
-    /// Only scenarios that were not satisfied in the last stored run; all of them where there are none
+    /// Only scenarios that the last stored run did not show to be satisfied; all of them where there are none
     #[arg(long, help_heading = "Which scenarios")]
     last_failed: bool,
     /// The i-th of n parts, for n machines: each scenario is in exactly one, by its name
@@ -74,7 +74,8 @@ fn fits(scenario: &Scenario, tag: &str) -> bool {
     }
 }
 
-/// A note where the last run says nothing about what to run.
+/// Those that the last run did not show to be satisfied, whether they failed, were not counted or were not reached.
+/// A note where it says nothing about what to run.
 fn keep_failed(suite: &mut Suite, store: &RunStore) -> Result<Option<String>, Failed> {
     let last = match store.open("latest") {
         Err(JournalError::Empty { .. }) => {
@@ -82,13 +83,16 @@ fn keep_failed(suite: &mut Suite, store: &RunStore) -> Result<Option<String>, Fa
         }
         last => last?,
     };
-    let mut failed = BTreeSet::new();
+    let (mut failed, mut tried) = (BTreeSet::new(), BTreeSet::new());
     for record in last.records()? {
         let record = record?;
         if record.verdict != Verdict::Satisfied {
-            failed.insert(record.scenario);
+            failed.insert(record.scenario.clone());
         }
+        tried.insert(record.scenario);
     }
+    let planned = last.manifest().roster.scenarios.iter().map(|entry| &entry.scenario);
+    failed.extend(planned.filter(|name| !tried.contains(*name)).cloned());
     let mut chosen = suite.scenarios.clone();
     chosen.retain(|scenario| failed.contains(&scenario.slug));
     if chosen.is_empty() {

@@ -18,6 +18,7 @@ mod words;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 pub use compare::{Compared, Comparison, Gap, Side, Turn, comparison_text};
 pub use ctrf::ctrf;
@@ -31,14 +32,17 @@ pub use roster::{Entry, Roster};
 pub use tally::{FAILURES_KEPT_MAX, Tally};
 pub use tap::tap;
 pub use terminal::terminal;
-pub use words::printable;
+pub use words::{plural, printable};
 
 use crate::{
+    expect::cut,
     record::{Failure, StepRecord, StepVerdict, TrialRecord, Verdict},
     run::Gate,
     scenario::{Kind, Skipped},
     stats::{Cell, Count, Flake, Interval, Split},
 };
+
+const SENT_BYTES_MAX: usize = 400; // a few lines of a terminal; the page has it all
 
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,6 +163,9 @@ pub struct TrialFailure {
     /// Where the step that failed is written: `file:line:col`; empty for a failure before the first step.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub place: String,
+    /// What that step sent, in one line; empty where it sent nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sent: String,
     /// The end of the subject's log.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subject_log: String,
@@ -211,10 +218,28 @@ fn outcome(gate: Gate, cells: &[Cell]) -> Outcome {
 impl TrialFailure {
     fn of(record: &TrialRecord, failure: &Failure) -> Self {
         let is_it = |step: &&StepRecord| step.verdict == StepVerdict::Failed && step.step == failure.step;
-        let place = record.steps.iter().find(is_it).map_or_else(String::new, |step| step.place.clone());
-        let (failure, subject_log) = (failure.clone(), record.subject_log.clone());
-        Self { trial: record.trial, seed: record.seed, failure, place, subject_log }
+        let step = record.steps.iter().find(is_it);
+        Self {
+            trial: record.trial,
+            seed: record.seed,
+            failure: failure.clone(),
+            place: step.map_or_else(String::new, |step| step.place.clone()),
+            sent: step.and_then(|step| sent(&step.evidence)).unwrap_or_default(),
+            subject_log: record.subject_log.clone(),
+        }
     }
+}
+
+/// `POST http://127.0.0.1:8080/orders {"sku":"mug"}`, of a step's evidence.
+fn sent(evidence: &Json) -> Option<String> {
+    let request = &evidence["request"];
+    let line = format!("{} {}", request["method"].as_str()?, request["url"].as_str()?);
+    let body = match &request["body"] {
+        Json::Null => return Some(line),
+        Json::String(text) => text.clone(),
+        body => body.to_string(),
+    };
+    Some(cut(format!("{line} {body}"), SENT_BYTES_MAX))
 }
 
 impl Invalid {

@@ -70,6 +70,9 @@ fn failure(out: &mut String, failed: &TrialFailure, paint: Paint) {
     let at = if failed.place.is_empty() { String::new() } else { format!(", {}", paint.faint(&failed.place)) };
     line(out, &format!("  {}{at}:", words::place(failed)));
     line(out, &quoted(&failed.failure.message));
+    if !failed.sent.is_empty() {
+        line(out, &format!("  sent: {}", words::printable(&failed.sent).replace('\n', "␊")));
+    }
     if let (Some(expected), Some(observed)) = (&failed.failure.expected, &failed.failure.observed) {
         difference(out, expected, observed, paint);
     }

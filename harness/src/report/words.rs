@@ -123,7 +123,8 @@ pub(super) fn passes(report: &Report) -> Option<String> {
     Some(format!("pass@{k} {:.3} (one of {k} tries), pass^{k} {:.3} (all {k})", passes.at_least_one, passes.all))
 }
 
-pub(super) fn plural(n: usize, noun: &str) -> String {
+/// `1 scenario`, `2 scenarios`.
+pub fn plural(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 

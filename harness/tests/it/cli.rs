@@ -138,12 +138,28 @@ fn something_that_already_runs_can_be_the_target() {
 }
 
 #[test]
+fn lint_tells_a_machine_what_it_tells_a_person() {
+    let dir = repository(&[("good", GREEN)]);
+    let said = |output: &std::process::Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+    let good = harness(dir.path(), &["lint", "--json"]);
+    assert_eq!((good.status.code(), said(&good)), (Some(0), serde_json::json!([])));
+    let dir = repository(&[("bad", "stepz: []")]);
+    let bad = harness(dir.path(), &["lint", "--json"]);
+    assert_eq!((bad.status.code(), bad.stderr.len()), (Some(2), 0));
+    let said = said(&bad);
+    assert!(said[0]["file"].as_str().unwrap().ends_with("bad.yaml"), "{said}");
+    assert!(said[0]["message"].as_str().unwrap().contains("unknown field `stepz`"), "{said}");
+    assert!(said[0]["hint"].as_str().unwrap().contains("`steps`"), "{said}");
+    assert!(said[0]["line"].is_u64() && said[0]["column"].is_u64() && said[0]["width"].is_u64(), "{said}");
+}
+
+#[test]
 fn lint_prove_schema_and_completions_answer() {
     let dir = repository(&[("good", GREEN)]);
-    assert_eq!(text(&harness(dir.path(), &["lint"]).stdout), "1 scenarios are fine\n");
+    assert_eq!(text(&harness(dir.path(), &["lint"]).stdout), "1 scenario is fine\n");
     let holdout = harness(dir.path(), &["lint", "--holdout"]);
     assert_eq!(holdout.status.code(), Some(2));
-    assert_eq!(text(&harness(dir.path(), &["prove"]).stdout), "1 scenarios are red on a nop and on a stub\n");
+    assert_eq!(text(&harness(dir.path(), &["prove"]).stdout), "1 scenario is red on a nop and on a stub\n");
     let unsound = repository(&[("a", "steps: [{ http: { get: / }, expect: { status: 200 } }]")]);
     let output = harness(unsound.path(), &["prove"]);
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), "unsound a: it lets a stub pass\n"));

@@ -31,7 +31,7 @@ fn hurl_files_become_scenarios_that_lint_accepts() {
         text(&output.stderr)
     );
     assert!(
-        text(&output.stdout).ends_with("2 scenario files written; 2 TODO need a look\n"),
+        text(&output.stdout).ends_with("2 scenario files written; 2 TODOs need a look\n"),
         "{}",
         text(&output.stdout)
     );

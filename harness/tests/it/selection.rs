@@ -58,6 +58,8 @@ fn shards_together_are_the_whole_suite() {
 fn the_first_failure_can_end_the_run() {
     let dir = tool(&[("a", FAILS), ("b", PASSES), ("c", PASSES)]);
     assert_eq!(ran(dir.path(), &["--fail-fast", "--jobs", "1"]), names(["a"]));
+    let again = ran(dir.path(), &["--last-failed"]);
+    assert_eq!(again, names(["a", "b", "c"]), "what was not reached was not shown to be satisfied");
 }
 
 #[test]
