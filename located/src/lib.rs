@@ -6,11 +6,13 @@
 mod diagnostic;
 mod front_matter;
 mod nearest;
+mod placed;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Source};
 pub use front_matter::{FrontMatter, front_matter};
 pub use nearest::nearest;
+pub use placed::{PLACE, PLACED, VALUE, placed};
 pub use yaml::{DOCUMENT_BYTES_MAX, yaml};
 
 /// A value together with the place it was written at. Use it for a field whose meaning is checked after parsing.

@@ -113,8 +113,7 @@ fn load(
         return Ok(None);
     }
     let source = library.read(path)?;
-    let document: Node = parsed(&source)?;
-    let file: FolderFile = parsed(&source)?;
+    let (document, file): (_, FolderFile) = parsed(&source)?;
     library.named.note_templates(&source, &document);
     let known = file.check_names(&source, &document, outer, wrong);
     let mut lower = Lower::new(&source, library, wrong);

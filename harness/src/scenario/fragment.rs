@@ -105,8 +105,7 @@ impl Library {
 
     fn load(&mut self, path: &Path, wrong: &mut Diagnostics) -> Result<Fragment, Diagnostics> {
         let source = self.read(path)?;
-        let document: Node = parsed(&source)?;
-        let file: FragmentFile = parsed(&source)?;
+        let (document, file): (_, FragmentFile) = parsed(&source)?;
         self.named.note_templates(&source, &document);
         file.check_names(&source, &document, wrong);
         let mut lower = Lower::new(&source, self, wrong);

@@ -16,9 +16,9 @@ use super::{
     fragment::Library,
     lint::lint_together,
     lower::{self, Document},
-    parsed,
+    plain,
 };
-use crate::text::Node;
+use crate::text::{Node, typed};
 
 const FILES_MAX: usize = 10_000; // of one suite
 const DEPTH_MAX: usize = 16; // of folders
@@ -132,11 +132,12 @@ impl Read {
         if Path::new(source.name()).file_name().is_some_and(|name| name == folder::FILE) {
             return Ok(Self::Folder);
         }
-        let document: Node = parsed(source)?;
+        let document = plain(source)?;
         if document.get("steps_of").is_some() {
             return Ok(Self::Fragment);
         }
-        Ok(Self::Scenario(Box::new(parsed(source)?), document))
+        let file = typed(&document, source).map_err(LintCode::of_format)?;
+        Ok(Self::Scenario(Box::new(file), document))
     }
 }
 

@@ -27,7 +27,7 @@ pub use named::{NamedFileError, SuiteFile};
 use self::named::Named;
 use crate::{
     step::Step,
-    text::{Entries, Node, Text},
+    text::{Entries, Node, Text, typed},
 };
 
 pub(crate) use format::{Expect, Retry, StepFile};
@@ -202,8 +202,14 @@ impl Scene {
     }
 }
 
-/// Reads a document; what does not fit has a code.
-fn parsed<T: serde::de::DeserializeOwned>(source: &Source) -> Result<T, located::Diagnostics> {
+/// Reads a document, as a plain value and as its type; what does not fit has a code.
+fn parsed<T: serde::de::DeserializeOwned>(source: &Source) -> Result<(Node, T), located::Diagnostics> {
+    let plain = plain(source)?;
+    let file = typed(&plain, source).map_err(LintCode::of_format)?;
+    Ok((plain, file))
+}
+
+fn plain(source: &Source) -> Result<Node, located::Diagnostics> {
     located::yaml(source).map_err(LintCode::of_format)
 }
 

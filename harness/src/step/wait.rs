@@ -284,7 +284,7 @@ fn condition(text: &Text, stage: &Stage<'_>) -> Result<Seen, Halt> {
     }
     let mut scope = stage.scope.clone();
     scope.set_json(LIVE, &live);
-    let node = Node { place: text.place, kind: crate::text::NodeKind::Text(text.value.clone()) };
+    let node = Node::at(text.place, crate::text::NodeKind::Text(text.value.clone()));
     match scope.node(&node)? {
         Json::Bool(true) => Ok(Seen::It),
         Json::Bool(false) => {

@@ -8,6 +8,7 @@ mod period;
 mod placed;
 mod random;
 mod template;
+mod typed;
 
 pub(crate) use functions::FUNCTIONS;
 pub(crate) use node::{Node, NodeKind, walk_texts};
@@ -15,3 +16,4 @@ pub(crate) use period::Period;
 pub(crate) use placed::{Entries, Placed, Text};
 pub(crate) use random::Random;
 pub(crate) use template::{RenderError, Scope, check_node, check_text, undeclared};
+pub(crate) use typed::typed;

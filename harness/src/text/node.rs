@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use located::{Place, Spanned};
+use located::Place;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -10,10 +10,14 @@ use serde::{
 };
 use serde_json::{Number, Value as Json};
 
+use super::Text;
+
 /// A value that may hold templates in its strings.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) place: Place,
+    /// Where its name stands, in a map; elsewhere its own place.
+    pub(crate) name_place: Place,
     pub(crate) kind: NodeKind,
 }
 
@@ -28,6 +32,10 @@ pub(crate) enum NodeKind {
 }
 
 impl Node {
+    pub(crate) fn at(place: Place, kind: NodeKind) -> Self {
+        Self { place, name_place: place, kind }
+    }
+
     /// The value with its strings as they were written: templates stay templates.
     pub(crate) fn written(&self) -> Json {
         match &self.kind {
@@ -88,14 +96,14 @@ impl From<Json> for Node {
             Json::Array(items) => NodeKind::List(items.into_iter().map(Self::from).collect()),
             Json::Object(map) => NodeKind::Map(map.into_iter().map(|(key, item)| (key, item.into())).collect()),
         };
-        Self { place: Place::START, kind }
+        Self::at(Place::START, kind)
     }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<NodeKind>::deserialize(deserializer)?;
-        Ok(Self { place: Place::of(&spanned), kind: spanned.value })
+        let (kind, place) = located::placed(deserializer)?;
+        Ok(Self::at(place, kind))
     }
 }
 
@@ -156,11 +164,11 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeKind, A::Error> {
         let mut entries: Vec<(String, Node)> = Vec::new();
-        while let Some((key, node)) = map.next_entry::<String, Node>()? {
-            if entries.iter().any(|(known, _)| *known == key) {
-                return Err(A::Error::custom(format!("the key `{key}` stands twice")));
+        while let Some((key, node)) = map.next_entry::<Text, Node>()? {
+            if entries.iter().any(|(known, _)| *known == key.value) {
+                return Err(A::Error::custom(format!("the key `{}` stands twice", key.value)));
             }
-            entries.push((key, node));
+            entries.push((key.value, Node { name_place: key.place, ..node }));
         }
         Ok(NodeKind::Map(entries))
     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 
-use located::{Place, Spanned};
+use located::Place;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer,
@@ -29,8 +29,8 @@ impl<T> Deref for Placed<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<T>::deserialize(deserializer)?;
-        Ok(Self { place: Place::of(&spanned), value: spanned.value })
+        let (value, place) = located::placed(deserializer)?;
+        Ok(Self { value, place })
     }
 }
 
