@@ -26,7 +26,17 @@ pub struct RunLog(mpsc::Sender<Waiting>);
 #[derive(Debug)]
 struct Waiting {
     event: Vec<u8>,
+    until: Until,
     kept: oneshot::Sender<io::Result<()>>,
+}
+
+/// How far a line has to get before whoever wrote it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// It survives the end of this process.
+    Written,
+    /// It survives a loss of power.
+    OnDisk,
 }
 
 /// A line of the log, without its hash.
@@ -70,41 +80,42 @@ impl RunLog {
         Ok(Self(sender))
     }
 
-    /// Says that all was run that will be.
+    /// Says that all was run that will be. Nobody waits for the disk: a run that loses this line to a loss of power has
+    /// all its records, and resuming it runs nothing again.
     ///
     /// # Errors
     /// Where that cannot be written.
     pub async fn end(&self, report: &Report) -> Result<(), JournalError> {
         let count = report.count();
-        self.keep(&Event::RunEnded {
+        let ended = Event::RunEnded {
             at: Timestamp::now(),
             outcome: report.outcome,
             executed: report.executed,
             satisfied: count.satisfied,
             valid: count.valid,
             duration_ms: report.duration_ms,
-        })
-        .await
+        };
+        self.keep(&ended, Until::Written).await
     }
 
     pub(super) async fn resumed(&self) -> Result<(), JournalError> {
-        self.keep(&Event::RunResumed { at: Timestamp::now() }).await
+        self.keep(&Event::RunResumed { at: Timestamp::now() }, Until::OnDisk).await
     }
 
-    async fn keep(&self, event: &Event<&TrialRecord>) -> Result<(), JournalError> {
+    async fn keep(&self, event: &Event<&TrialRecord>, until: Until) -> Result<(), JournalError> {
         let event =
             serde_json::to_vec(event).map_err(|error| JournalError::file("log.jsonl".as_ref())(error.into()))?;
-        let (kept, durable) = oneshot::channel();
-        self.0.send(Waiting { event, kept }).await.map_err(|_| JournalError::Stopped)?;
-        let durable = durable.await.map_err(|_| JournalError::Stopped)?;
-        durable.map_err(JournalError::file("log.jsonl".as_ref()))
+        let (kept, done) = oneshot::channel();
+        self.0.send(Waiting { event, until, kept }).await.map_err(|_| JournalError::Stopped)?;
+        let done = done.await.map_err(|_| JournalError::Stopped)?;
+        done.map_err(JournalError::file("log.jsonl".as_ref()))
     }
 }
 
 #[async_trait]
 impl Observer for RunLog {
     async fn trial_finished(&self, record: &TrialRecord) -> Result<(), ObserverError> {
-        Ok(self.keep(&Event::TrialFinished { at: Some(Timestamp::now()), record }).await?)
+        Ok(self.keep(&Event::TrialFinished { at: Some(Timestamp::now()), record }, Until::OnDisk).await?)
     }
 }
 
@@ -116,7 +127,9 @@ fn keep(mut file: File, mut chain: Chain, mut before: io::Result<()>, mut queue:
         lines.clear();
         batch.iter().for_each(|waiting| chain.append(&waiting.event, &mut lines));
         let before = std::mem::replace(&mut before, Ok(()));
-        let written = before.and_then(|()| file.write_all(&lines)).and_then(|()| file.sync_data());
+        let written = before.and_then(|()| file.write_all(&lines));
+        let is_awaited = batch.iter().any(|waiting| waiting.until == Until::OnDisk);
+        let written = if is_awaited { written.and_then(|()| file.sync_data()) } else { written };
         let failure = written.err().map(|error| (error.kind(), error.to_string()));
         for waiting in batch.drain(..) {
             let kept = failure.clone().map_or(Ok(()), |(kind, text)| Err(io::Error::new(kind, text)));
