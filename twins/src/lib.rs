@@ -24,6 +24,7 @@
 
 mod admin;
 pub mod definition;
+mod drift;
 mod engine;
 mod error;
 mod http;
@@ -37,6 +38,7 @@ mod tape;
 mod twin;
 
 pub use admin::serve_admin;
+pub use drift::{Drift, DriftError, DriftOptions, DriftReport, Verdict, drift};
 pub use engine::{
     Engine, EngineOptions,
     fault::{FaultKind, FaultRule, FaultStatus},

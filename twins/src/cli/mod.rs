@@ -1,6 +1,7 @@
 //! The command line. Each command is a module; what it prints on standard output is for programs as well as people.
 
 mod config;
+mod drift;
 mod import;
 mod record;
 mod serve;
@@ -49,6 +50,8 @@ enum Command {
     /// Makes a definition from what others have written.
     #[command(subcommand)]
     Import(import::From),
+    /// Compares what an SDK's types, recordings and a twin say of the same answers; ends with 1 where they part.
+    Drift(drift::Options),
     /// Passes requests on to a real service and writes a recording without secrets.
     Record(record::Options),
     /// Prints what the answers of recordings look like, by operation and status.
@@ -95,6 +98,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
             say(&mut out, "the script is fine")?;
         }
         Command::Import(from) => import::run(from)?,
+        Command::Drift(options) => return drift::run(options),
         Command::Record(options) => record::run(options).await?,
         Command::Shapes { files, paths } => record::shapes(&files, &paths)?,
         Command::Verify { file, json } => return verify::run(&file, json),

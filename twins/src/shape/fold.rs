@@ -78,6 +78,15 @@ fn without_ids(path: &str) -> String {
     folded.collect::<Vec<_>>().join("/")
 }
 
+/// The template with nameless parameters: two documents rarely call them alike.
+pub(crate) fn unnamed(template: &str) -> String {
+    let segment = |segment: &str| match (segment.find('{'), segment.rfind('}')) {
+        (Some(from), Some(to)) if from < to => format!("{}{{}}{}", &segment[..from], &segment[to + 1..]),
+        _ => segment.to_owned(),
+    };
+    template.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
 /// Whether a text stands for one row of many, as far as one can tell from its letters.
 pub(crate) fn is_id(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();

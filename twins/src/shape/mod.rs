@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::answers::{AnswerShape, Shapes};
-pub(crate) use self::fold::{Folder, is_id};
+pub(crate) use self::fold::{Folder, is_id, unnamed};
 
 const WORDS_MAX: usize = 24; // more of them are no closed set
 const WORD_CHARS_MAX: usize = 40;
@@ -53,6 +53,20 @@ pub(crate) enum Kind {
     String,
     Array,
     Object,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
 }
 
 impl Shape {

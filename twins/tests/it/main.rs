@@ -6,6 +6,7 @@ mod anthropic;
 mod cli;
 mod determinism;
 mod determinism_gate;
+mod drift;
 mod faults;
 mod github;
 mod journal;
