@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use located::Diagnostics;
 
@@ -20,6 +22,10 @@ pub enum TwinError {
     NotServed { twin: String },
     #[error("the fault rule for twin `{twin}` is refused: {why}")]
     FaultRule { twin: String, why: String },
+    #[error("the folder {} holds no authority that can be used: {why}", folder.display())]
+    Authority { folder: PathBuf, why: String },
+    #[error("`{rule}` maps nothing: {why}; write it like api.example.com=TWIN")]
+    Mapping { rule: String, why: String },
     #[error("twin `{twin}` refuses the action: {why}")]
     Action { twin: String, why: String },
     #[error("`{base}` is no base for webhooks: {why}; write it like http://127.0.0.1:8080")]

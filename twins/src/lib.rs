@@ -18,7 +18,8 @@
 //! A space is the unit of determinism: its clock, ids and journal depend on its seed and its own requests only, so
 //! spaces that run beside each other do not disturb each other. Start reading at [`Space`], then `engine::core`
 //! (one exchange), `twin` (what a service declares), then a service. Twins that are no Rust: [`definition`] (a YAML file),
-//! `stub` (requests that match get a written answer), `tape` (answers of the real service, recorded), [`record`], [`import`].
+//! `stub` (requests that match get a written answer), `tape` (answers of the real service, recorded), [`record`], [`import`]. For clients
+//! without a base URL option: [`serve_proxy`].
 
 #![recursion_limit = "256"] // the service objects are long `json!` literals
 
@@ -29,12 +30,14 @@ mod engine;
 mod error;
 mod http;
 pub mod import;
+mod proxy;
 mod record;
 pub mod script;
 mod services;
 mod shape;
 mod stub;
 mod tape;
+mod tls;
 mod twin;
 
 pub use admin::serve_admin;
@@ -49,8 +52,10 @@ pub use engine::{
     space::{Served, Snapshot, Space},
 };
 pub use error::TwinError;
+pub use proxy::{ProxyOptions, serve_proxy};
 pub use record::{Progress, RecordError, RecordOptions, Recorded, record, recorded_shapes};
 pub use shape::{AnswerShape, Shape, Shapes};
+pub use tls::Authority;
 pub use twin::{RouteInfo, TwinInfo, Violation};
 
 /// Every twin with its operations and actions, in the order of their names: what a lint checks names against.

@@ -3,6 +3,7 @@
 mod config;
 mod drift;
 mod import;
+mod proxy;
 mod record;
 mod serve;
 mod verify;
@@ -20,6 +21,7 @@ Examples:
   twins serve ./my.twin.yaml                       a twin of your own, from its definition
   twins import openapi api.json --out my.twin.yaml  a twin from an API description
   twins record --upstream https://api.example.com  a redacted recording, to serve with `twins serve ./recording.jsonl`
+  twins proxy --ca-dir .ca --map api.stripe.com=stripe  a twin for clients that know only the real host
   twins serve stripe --space-header                isolated state per value of `x-twin-space`
   curl ADMIN/journal/export > calls.jsonl && twins verify calls.jsonl";
 
@@ -52,6 +54,8 @@ enum Command {
     Import(import::From),
     /// Compares what an SDK's types, recordings and a twin say of the same answers; ends with 1 where they part.
     Drift(drift::Options),
+    /// Serves twins behind the names of real hosts, for clients that have no option for a base URL.
+    Proxy(proxy::Options),
     /// Passes requests on to a real service and writes a recording without secrets.
     Record(record::Options),
     /// Prints what the answers of recordings look like, by operation and status.
@@ -99,6 +103,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import(from) => import::run(from)?,
         Command::Drift(options) => return drift::run(options),
+        Command::Proxy(options) => proxy::run(options).await?,
         Command::Record(options) => record::run(options).await?,
         Command::Shapes { files, paths } => record::shapes(&files, &paths)?,
         Command::Verify { file, json } => return verify::run(&file, json),

@@ -5,13 +5,12 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 use twins::{RecordOptions, record};
 use url::Url;
 
-use super::say;
+use super::{say, serve::until_ended};
 
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -36,9 +35,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(options: Options) -> Result<()> {
-    // Listen for the end before anybody is told where the proxy is.
-    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for an interrupt")?;
+    let ended = until_ended()?;
     let Options { upstream, out, port, redact, paths, json } = options;
     let shown = out.display().to_string();
     let recorded = record(RecordOptions { upstream: upstream.clone(), out, redact, paths, port }).await?;
@@ -51,10 +48,7 @@ pub(super) async fn run(options: Options) -> Result<()> {
     } else {
         say(&mut stdout(), &format!("{base_url} passes on to {upstream} and writes {shown}; end it with Ctrl-C"))?;
     }
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-    }
+    ended.await;
     let progress = recorded.progress();
     recorded.close().await;
     let path = if twins::definition::is_path(&shown) { shown } else { format!("./{shown}") };

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
-use twins::{Engine, EngineOptions, Served, Space, definition::is_path};
+use twins::{Authority, Engine, EngineOptions, Served, Space, definition::is_path};
 
 use super::{config::Config, say};
 
@@ -16,6 +16,19 @@ pub(super) struct Options {
     /// Which twins: `stripe`, `stripe=4010` for a port of your choice, or `./my.twin.yaml` for one of your own.
     #[arg(required = true, value_name = "TWIN[=PORT]")]
     twins: Vec<String>,
+    /// Speak TLS, with certificates for whatever host a client asks for.
+    #[arg(long, requires = "ca_dir")]
+    tls: bool,
+    /// For `--tls`: where the local certificate authority is kept; made there where there is none.
+    #[arg(long, value_name = "DIR", requires = "tls")]
+    ca_dir: Option<PathBuf>,
+    #[command(flatten)]
+    world: World,
+}
+
+/// What twins live in, however they are reached.
+#[derive(clap::Args)]
+pub(super) struct World {
     /// The root of all randomness; the same seed and requests give the same bytes.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -37,39 +50,63 @@ pub(super) struct Options {
     /// Isolated state by the value of this header, or below `/__space/NAME/`.
     #[arg(long, value_name = "HEADER", num_args = 0..=1, require_equals = true, default_missing_value = "x-twin-space")]
     space_header: Option<String>,
-    /// One JSON line per twin; the default where the output is no terminal.
+    /// JSON lines; the default where the output is no terminal.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
+}
+
+impl World {
+    /// The space for these twins, their configuration, and the address of the admin API.
+    pub(super) fn space(&self, twins: &[String]) -> Result<(Space, Config, String)> {
+        let start_at = self.start_at.unwrap_or_else(Timestamp::now);
+        let space = Engine::new(EngineOptions { seed: self.seed, start_at }).space("serve", 0);
+        let config = Config::read(self.config.as_deref(), self.script.as_deref(), twins)?;
+        if let Some(header) = &self.space_header {
+            space.name_spaces(header)?;
+        }
+        let admin = twins::serve_admin(&space, self.admin_port)?;
+        Ok((space, config, admin))
+    }
+
+    /// What a twin needs that is served.
+    pub(super) fn ready(&self, space: &Space, served: &Served) -> Result<()> {
+        if let Some(base) = &self.webhook_base {
+            space.set_webhook_base(&served.name, base)?;
+        }
+        Ok(())
+    }
+}
+
+/// Listens for the end from now on: nobody is told that the twins are there before.
+pub(super) fn until_ended() -> Result<impl Future<Output = ()>> {
+    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for an interrupt")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    })
 }
 
 pub(super) async fn run(options: Options) -> Result<()> {
-    // Listen for the end before anybody is told that the twins are there.
-    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for an interrupt")?;
-    let start_at = options.start_at.unwrap_or_else(Timestamp::now);
-    let space = Engine::new(EngineOptions { seed: options.seed, start_at }).space("serve", 0);
-    let mut config = Config::read(options.config.as_deref(), options.script.as_deref(), &options.twins)?;
-    if let Some(header) = &options.space_header {
-        space.name_spaces(header)?;
+    let ended = until_ended()?;
+    let (space, mut config, admin) = options.world.space(&options.twins)?;
+    if let Some(folder) = &options.ca_dir {
+        space.secure(Authority::open(folder)?);
     }
-    let admin = twins::serve_admin(&space, options.admin_port)?;
     for wanted in &options.twins {
         let served = open(&space, wanted, &mut config)?;
-        if let Some(base) = &options.webhook_base {
-            space.set_webhook_base(&served.name, base)?;
-        }
-        announce(&served, &admin, options.json)?;
+        options.world.ready(&space, &served)?;
+        announce(&served, &admin, options.world.json)?;
     }
     config.nothing_left()?;
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-    }
+    ended.await;
     space.close().await;
     Ok(())
 }
 
-fn open(space: &Space, wanted: &str, config: &mut Config) -> Result<Served> {
+pub(super) fn open(space: &Space, wanted: &str, config: &mut Config) -> Result<Served> {
     let (name, port) = match wanted.split_once('=') {
         Some((name, port)) => match port.parse() {
             Ok(port) => (name, port),

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -17,7 +17,11 @@ use super::{
     rooms::{self, Rooms},
     thread,
 };
-use crate::{TwinError, http::Request};
+use crate::{
+    TwinError,
+    http::Request,
+    tls::{Authority, Handshake},
+};
 
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
@@ -30,6 +34,10 @@ pub(crate) struct Shared {
     pub(crate) journal_changed: Notify,
     pub(crate) rooms: Rooms,
     courier_started: AtomicBool,
+    /// Twins that are served from now on speak TLS.
+    tls: OnceLock<Arc<Authority>>,
+    /// Some way leads to the twins over TLS.
+    pub(crate) reached_over_tls: AtomicBool,
     /// It is one of another space's rooms.
     pub(super) named: bool,
 }
@@ -60,6 +68,8 @@ impl Shared {
             journal_changed: Notify::new(),
             rooms: Rooms::default(),
             courier_started: AtomicBool::new(false),
+            tls: OnceLock::new(),
+            reached_over_tls: AtomicBool::new(false),
             named,
         })
     }
@@ -120,6 +130,22 @@ impl Shared {
         let mut core = self.core();
         let elapsed_ms = core.moment().elapsed_ms;
         core.cells.get_mut(twin).is_some_and(|cell| cell.faults.refuse_connection(elapsed_ms))
+    }
+
+    /// How the handshake that begins goes.
+    pub(crate) fn handshake(&self, twin: &str) -> Handshake {
+        let mut core = self.core();
+        let elapsed_ms = core.moment().elapsed_ms;
+        core.cells.get_mut(twin).map_or(Handshake::Sound, |cell| cell.faults.handshake(elapsed_ms))
+    }
+
+    pub(super) fn secure(&self, authority: Arc<Authority>) {
+        self.tls.set(authority).ok();
+        self.reached_over_tls.store(true, Ordering::Release);
+    }
+
+    pub(super) fn tls(&self) -> Option<&Arc<Authority>> {
+        self.tls.get()
     }
 
     pub(super) fn moving(&self) -> usize {

@@ -1,6 +1,9 @@
 //! A space: an isolated world of twins. Serves them on loopback, and lets a test look, break, act and go back in time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -27,6 +30,7 @@ use crate::{
     TwinError,
     http::server::{Face, listen},
     services,
+    tls::Authority,
 };
 
 const SETTLE_WITHIN: Duration = Duration::from_secs(30); // longer than all attempts at one webhook take
@@ -76,8 +80,6 @@ impl Space {
         let twin = opened.manifest().name;
         let name: Arc<str> = twin.into();
         let (listener, port) = thread::listener(twin, port)?;
-        let body_bytes_max = opened.manifest().body_bytes_max;
-        let upstream = opened.upstream().cloned();
         {
             let rooms = self.shared.rooms.open();
             let mut core = self.shared.core();
@@ -87,10 +89,25 @@ impl Space {
             rooms.values().for_each(|room| room.core().add(&name, opened.boxed()));
             core.add(&name, opened);
         }
-        let face = Face { shared: Arc::clone(&self.shared), twin: name, body_bytes_max, upstream };
-        self.shared.spawn(listen(listener, face));
+        let tls = self.shared.tls().cloned();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        self.shared.spawn(listen(listener, Face { tls, ..self.face(&name)? }));
         self.shared.start_courier();
-        Ok(Served { name: twin.to_owned(), base_url: format!("http://127.0.0.1:{port}"), port })
+        Ok(Served { name: twin.to_owned(), base_url: format!("{scheme}://127.0.0.1:{port}"), port })
+    }
+
+    /// Twins that are served from now on speak TLS, with certificates of `authority` for whatever host a client asks.
+    pub fn secure(&self, authority: Arc<Authority>) {
+        self.shared.secure(authority);
+    }
+
+    /// A twin of this space for a listener.
+    pub(crate) fn face(&self, twin: &str) -> Result<Face, TwinError> {
+        let shared = Arc::clone(&self.shared);
+        self.with_cell(twin, |cell| {
+            let body_bytes_max = cell.twin.manifest().body_bytes_max;
+            Ok(Face { shared, twin: twin.into(), body_bytes_max, upstream: cell.twin.upstream().cloned(), tls: None })
+        })
     }
 
     /// The calls of a twin in their order; with an operation, only its calls. An unknown twin has none.
@@ -113,7 +130,11 @@ impl Space {
 
     /// Arms a fault. A rule that names an unknown operation or does not make sense is refused here.
     pub fn fault(&self, twin: &str, rule: FaultRule) -> Result<(), TwinError> {
-        if self.shared.named && rule.kind.target() == Target::Connections {
+        if rule.kind.target() == Target::Handshakes && !self.shared.reached_over_tls.load(Ordering::Acquire) {
+            let why = "nobody reaches it over TLS; serve it with `--tls`, or through `twins proxy`".to_owned();
+            return Err(TwinError::FaultRule { twin: twin.to_owned(), why });
+        }
+        if self.shared.named && matches!(rule.kind.target(), Target::Connections | Target::Handshakes) {
             let why = "a connection belongs to no named space; arm the rule on the space of the port".to_owned();
             return Err(TwinError::FaultRule { twin: twin.to_owned(), why });
         }

@@ -26,10 +26,16 @@ pub(crate) struct Request {
     pub(crate) params: Vec<(&'static str, String)>,
     /// The beginning of the client's path that names a space, or nothing.
     pub(crate) mount: String,
+    /// How the client speaks: `http` or `https`.
+    pub(crate) scheme: &'static str,
     pub(crate) reads: Reads,
     /// What the service itself answered, where a twin records it.
     pub(crate) upstream: Option<Arc<Result<Reply, String>>>,
 }
+
+/// Marks a request that came over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OverTls;
 
 /// The body, by its content type.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +77,7 @@ impl Request {
             content,
             params: Vec::new(),
             mount: mount.to_owned(),
+            scheme: if parts.extensions.get::<OverTls>().is_some() { "https" } else { "http" },
             reads: Reads::default(),
             upstream: None,
         }
@@ -106,7 +113,7 @@ impl Request {
 
     /// The service's own address, as this client writes it: what links in answers must begin with.
     pub(crate) fn origin(&self) -> String {
-        format!("http://{}{}", self.header("host").unwrap_or("127.0.0.1"), self.mount)
+        format!("{}://{}{}", self.scheme, self.header("host").unwrap_or("127.0.0.1"), self.mount)
     }
 
     /// A parameter of the operation's path.

@@ -13,24 +13,26 @@ use futures::{StreamExt, stream};
 use hyper::{
     Response,
     body::{Body as _, Incoming},
-    header::HeaderName,
+    header::{self, HeaderName},
     http::request::Parts,
-    server::conn::http1,
+    server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Notify,
     time::{sleep, timeout},
 };
+use tokio_rustls::server::TlsStream;
 use url::Url;
 
 use super::{
     Body, Reply, Request,
     broken::{self, End},
     pace::paced,
+    request::OverTls,
     upstream,
 };
 use crate::{
@@ -40,10 +42,12 @@ use crate::{
         rooms::Address,
         shared::Shared,
     },
+    tls::Authority,
 };
 
 const HEADER_WITHIN: Duration = Duration::from_secs(10); // a slow-loris client is let go
 const BODY_WITHIN: Duration = Duration::from_secs(30); // far more than loopback needs for the largest body
+const LOOPBACK: &str = "127.0.0.1"; // whom a client means that names no host
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10); // out of file descriptors: let connections end
 
 /// The twin behind a listener.
@@ -54,6 +58,7 @@ pub(crate) struct Face {
     pub(crate) body_bytes_max: usize,
     /// The service itself, where it is recorded.
     pub(crate) upstream: Option<Url>,
+    pub(crate) tls: Option<Arc<Authority>>,
 }
 
 impl Face {
@@ -85,7 +90,7 @@ pub(crate) async fn listen(listener: TcpListener, face: Face) {
                     stream.set_zero_linger().ok();
                 }
                 Ok((stream, _)) => {
-                    face.shared.spawn(connection(stream, face.clone()));
+                    face.shared.spawn(greet(stream, LOOPBACK, face.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, twin = %face.twin, "cannot accept");
@@ -96,14 +101,48 @@ pub(crate) async fn listen(listener: TcpListener, face: Face) {
     }
 }
 
-async fn connection(stream: TcpStream, face: Face) {
+/// A conversation with a client that means `host`: over TLS where the face has an authority.
+pub(crate) async fn greet(stream: TcpStream, host: &str, face: Face) {
     // Without it each streamed answer waits 44 ms for a delayed acknowledgement.
     stream.set_nodelay(true).ok();
+    let Some(tls) = face.tls.clone() else { return converse(stream, face).await };
+    let handshake = || face.shared.handshake(&face.twin);
+    let Some(stream) = tls.greet(stream, host, handshake).await else { return };
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        multiplex(stream, face).await;
+    } else {
+        converse(stream, face).await;
+    }
+}
+
+/// What a conversation is carried by.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    const OVER_TLS: bool;
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    const OVER_TLS: bool = false;
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    const OVER_TLS: bool = true;
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// HTTP/1.1: one request after the other.
+async fn converse<W: Wire>(stream: W, face: Face) {
     let closing = face.shared.closing.clone();
     let ending = Arc::new(Ending::default());
     let service = {
         let (ending, rooms) = (Arc::clone(&ending), face.shared.rooms.header());
         service_fn(move |request| {
+            let request = marked(request, W::OVER_TLS);
             Box::pin(respond(face.clone(), rooms.clone(), Arc::clone(&ending), request)) as Responding
         })
     };
@@ -122,16 +161,65 @@ async fn connection(stream: TcpStream, face: Face) {
     }
 }
 
+/// HTTP/2: an answer that shall never come whole resets its stream, not the connection.
+async fn multiplex(stream: TlsStream<TcpStream>, face: Face) {
+    let (closing, rooms) = (face.shared.closing.clone(), face.shared.rooms.header());
+    let service = service_fn(move |request| {
+        let request = marked(request, true);
+        Box::pin(respond(face.clone(), rooms.clone(), Arc::new(Ending::of_stream()), request)) as Responding
+    });
+    let serving = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        _ = serving => {}
+        () = closing.cancelled() => {}
+    }
+}
+
+/// The request with what else the twin must know: how it came, and the host, which HTTP/2 names elsewhere.
+fn marked(mut request: hyper::Request<Incoming>, over_tls: bool) -> hyper::Request<Incoming> {
+    if over_tls {
+        request.extensions_mut().insert(OverTls);
+    }
+    if !request.headers().contains_key(header::HOST)
+        && let Some(host) = request.uri().authority().and_then(|host| host.as_str().parse().ok())
+    {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    request
+}
+
+/// A request that came through a proxy, in the clear.
+pub(crate) async fn answer_one(face: Face, request: hyper::Request<Incoming>) -> Result<Response<Outgoing>, Broken> {
+    let rooms = face.shared.rooms.header();
+    respond(face, rooms, Arc::new(Ending::of_stream()), request).await
+}
+
+/// There is no answer, on purpose.
+#[derive(Debug, thiserror::Error)]
+#[error("broken on purpose")]
+pub(crate) struct Broken;
+
 /// How the connection shall end, once an answer asks for it.
 #[derive(Default)]
 struct Ending {
+    /// One stream ends, and the connection goes on.
+    only_stream: bool,
     how: Mutex<Option<End>>,
     asked: Notify,
 }
 
 impl Ending {
-    /// Never comes back: the connection is dropped.
-    async fn ask(&self, end: End) -> Result<Response<Outgoing>, Infallible> {
+    fn of_stream() -> Self {
+        Self { only_stream: true, ..Self::default() }
+    }
+
+    /// Never comes back where the connection is dropped.
+    async fn ask(&self, end: End) -> Result<Response<Outgoing>, Broken> {
+        if self.only_stream {
+            return Err(Broken);
+        }
         *self.how.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
         self.asked.notify_one();
         std::future::pending().await
@@ -142,11 +230,11 @@ impl Ending {
     }
 }
 
-async fn end(mut stream: TcpStream, how: Option<End>) {
+async fn end<W: Wire>(mut stream: W, how: Option<End>) {
     match how {
         // With no linger, closing sends RST instead of FIN.
         None | Some(End::Reset) => {
-            stream.set_zero_linger().ok();
+            stream.socket().set_zero_linger().ok();
         }
         Some(End::Bytes(bytes)) => {
             // A client that is gone already needs no end.
@@ -156,14 +244,14 @@ async fn end(mut stream: TcpStream, how: Option<End>) {
     }
 }
 
-type Responding = Pin<Box<dyn Future<Output = Result<Response<Outgoing>, Infallible>> + Send>>;
+type Responding = Pin<Box<dyn Future<Output = Result<Response<Outgoing>, Broken>> + Send>>;
 
 async fn respond(
     face: Face,
     rooms: Option<HeaderName>,
     ending: Arc<Ending>,
     request: hyper::Request<Incoming>,
-) -> Result<Response<Outgoing>, Infallible> {
+) -> Result<Response<Outgoing>, Broken> {
     let (parts, body) = request.into_parts();
     let body = if body.is_end_stream() {
         Ok(Bytes::new())

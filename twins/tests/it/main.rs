@@ -16,6 +16,7 @@ mod mail_and_chat;
 mod oidc;
 mod openai;
 mod own;
+mod proxy;
 mod record;
 mod recorded;
 mod refusals;

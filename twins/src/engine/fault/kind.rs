@@ -1,12 +1,22 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::tls::Handshake;
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// A connection is accepted and reset before a byte is read. Counts connections, not requests.
     Refuse,
+    /// Over TLS: the handshake ends with an alert. Counts handshakes, as all of its family do.
+    TlsRefuse,
+    /// Over TLS: the certificate is that of another host.
+    TlsWrongHost,
+    /// Over TLS: the certificate has expired.
+    TlsExpired,
+    /// Over TLS: the certificate is signed by an authority that nobody knows.
+    TlsUntrusted,
     /// Never answers; the operation does not happen.
     Hang,
     /// The connection is reset; the operation does not happen.
@@ -68,6 +78,8 @@ pub enum FaultKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Connections,
+    /// Connections over TLS, when the client has said whom it wants.
+    Handshakes,
     Requests,
     /// Requests whose answer is a stream.
     Streams,
@@ -78,6 +90,10 @@ impl FaultKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Refuse => "refuse",
+            Self::TlsRefuse => "tls_refuse",
+            Self::TlsWrongHost => "tls_wrong_host",
+            Self::TlsExpired => "tls_expired",
+            Self::TlsUntrusted => "tls_untrusted",
             Self::Hang => "hang",
             Self::Reset => "reset",
             Self::Close => "close",
@@ -111,6 +127,7 @@ impl FaultKind {
     pub(crate) fn target(self) -> Target {
         match self {
             Self::Refuse => Target::Connections,
+            Self::TlsRefuse | Self::TlsWrongHost | Self::TlsExpired | Self::TlsUntrusted => Target::Handshakes,
             Self::MalformedEvent | Self::MissingEnd | Self::ErrorEvent => Target::Streams,
             Self::WebhookDelayed
             | Self::WebhookDuplicated
@@ -123,10 +140,21 @@ impl FaultKind {
         }
     }
 
+    /// What becomes of the handshake.
+    pub(crate) fn handshake(self) -> Handshake {
+        match self {
+            Self::TlsRefuse => Handshake::Refused,
+            Self::TlsWrongHost => Handshake::WrongHost,
+            Self::TlsExpired => Handshake::Expired,
+            Self::TlsUntrusted => Handshake::Untrusted,
+            _ => Handshake::Sound,
+        }
+    }
+
     /// Whether the operation happens.
     pub(crate) fn performs(self) -> bool {
         match self.target() {
-            Target::Connections => false,
+            Target::Connections | Target::Handshakes => false,
             Target::Streams | Target::Webhooks => true,
             Target::Requests => matches!(
                 self,

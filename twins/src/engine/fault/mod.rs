@@ -13,7 +13,7 @@ use serde_json_path::JsonPath;
 pub(crate) use self::kind::Target;
 pub use self::{kind::FaultKind, rule::FaultRule};
 use super::journal::CallRequest;
-use crate::{TwinError, http::Request, twin::Event};
+use crate::{TwinError, http::Request, tls::Handshake, twin::Event};
 
 const RULES_MAX: usize = 256; // per twin; a scenario arms a handful
 
@@ -101,6 +101,12 @@ impl Faults {
         self.first_hit(&occasion, || Value::Null).is_some()
     }
 
+    /// How the next handshake goes.
+    pub(crate) fn handshake(&mut self, elapsed_ms: u64) -> Handshake {
+        let occasion = Occasion { target: Target::Handshakes, operation: "*", harmless: false, elapsed_ms };
+        self.first_hit(&occasion, || Value::Null).map_or(Handshake::Sound, |hit| hit.rule.kind.handshake())
+    }
+
     /// The rule that hits this webhook.
     pub(crate) fn fire_webhook(&mut self, event: &Event, elapsed_ms: u64) -> Option<Hit> {
         let occasion = Occasion { target: Target::Webhooks, operation: &event.kind, harmless: false, elapsed_ms };
@@ -161,7 +167,7 @@ impl Armed {
     fn concerns(&self, occasion: &Occasion<'_>) -> bool {
         let rule = &self.status.rule;
         let named = match rule.kind.target() {
-            Target::Connections => "*",
+            Target::Connections | Target::Handshakes => "*",
             Target::Webhooks => rule.event.as_deref().unwrap_or("*"),
             Target::Requests | Target::Streams => &rule.operation,
         };

@@ -182,7 +182,7 @@ impl FaultRule {
     fn check_target(&self, operations: &[&str]) -> Result<(), String> {
         let target = self.kind.target();
         let named = self.operation != "*";
-        if named && matches!(target, Target::Connections | Target::Webhooks) {
+        if named && matches!(target, Target::Connections | Target::Handshakes | Target::Webhooks) {
             return Err(format!("`{}` counts no operations; leave `operation` out", self.kind.name()));
         }
         if named && !operations.contains(&self.operation.as_str()) {
@@ -192,7 +192,7 @@ impl FaultRule {
         if self.event.is_some() && target != Target::Webhooks {
             return Err(format!("`event` belongs to webhooks, not to kind `{}`", self.kind.name()));
         }
-        if target == Target::Connections && !self.matching.is_empty() {
+        if matches!(target, Target::Connections | Target::Handshakes) && !self.matching.is_empty() {
             return Err("`where` looks into requests; a refused connection has none".to_owned());
         }
         Ok(())
