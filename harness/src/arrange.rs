@@ -1,7 +1,12 @@
 //! The twins of one trial. The only module that touches the crate `twins`.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+};
 
+use located::Diagnostics;
 use reqwest::Url;
 use serde_json::{Value as Json, json};
 use twins::{Engine, EngineOptions, FaultRule, Served, Space, TwinInfo};
@@ -17,7 +22,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Serves the twins, each with its configuration. Errors are the machine's or the author's, never the subject's.
+    /// Serves the twins, each by its name or the path of its definition, with its configuration. Errors are the machine's or the author's, never the subject's.
     pub(crate) fn open(name: &str, seed: u64, twins: &[(String, Json)]) -> Result<Self, String> {
         // Subjects compare webhook signatures with the real clock, so the virtual one starts there.
         let engine = Engine::new(EngineOptions { seed, start_at: jiff::Timestamp::now() });
@@ -93,65 +98,124 @@ impl World {
     }
 }
 
-/// Whether the twin would take this fault rule.
-pub(crate) fn check_fault(twin: &str, rule: &Json) -> Result<(), String> {
-    let rule: FaultRule = serde_json::from_value(rule.clone()).map_err(|error| refused_rule(&error))?;
-    twins::check_fault(twin, rule).map_err(|error| error.to_string())
-}
-
 fn refused_rule(error: &serde_json::Error) -> String {
     format!("the fault rule is refused: {error}")
 }
 
-/// Whether a twin of that name takes this configuration.
-pub(crate) fn check_config(twin: &str, config: Json) -> Result<(), String> {
-    twins::check_config(twin, config).map_err(|error| error.to_string())
+/// What names in files are checked against: every built-in twin, those of the subject's definitions, and definitions
+/// by their paths.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue {
+    /// Of the subject; they win over built-in ones of the same name.
+    given: Vec<Arc<Abilities>>,
+    /// Each file is read once; `None` for one that is refused.
+    defined: BTreeMap<PathBuf, Option<Arc<Abilities>>>,
 }
 
-/// All twins, with what they can do: what names in files are checked against.
-pub(crate) struct Catalogue(BTreeMap<&'static str, Abilities>);
-
 /// What one twin can do.
-pub(crate) struct Abilities(TwinInfo);
+#[derive(Debug)]
+pub(crate) struct Abilities {
+    info: TwinInfo,
+    /// What the engine knows it by: its name, or the path of its definition.
+    opened_as: String,
+}
+
+static BUILT_IN: LazyLock<BTreeMap<&'static str, Arc<Abilities>>> = LazyLock::new(|| {
+    let known = |info: TwinInfo| (info.name, Arc::new(Abilities { opened_as: info.name.to_owned(), info }));
+    twins::catalogue().into_iter().map(known).collect()
+});
 
 impl Catalogue {
-    /// Every twin that there is.
-    pub(crate) fn all() -> &'static Self {
-        static ALL: LazyLock<Catalogue> = LazyLock::new(|| {
-            Catalogue(twins::catalogue().into_iter().map(|info| (info.name, Abilities(info))).collect())
-        });
-        &ALL
+    pub(crate) fn new(given: impl Iterator<Item = Arc<Abilities>>) -> Self {
+        Self { given: given.collect(), defined: BTreeMap::new() }
     }
 
-    pub(crate) fn get(&self, twin: &str) -> Option<&Abilities> {
-        self.0.get(twin)
+    pub(crate) fn get(&self, twin: &str) -> Option<Arc<Abilities>> {
+        let given = self.given.iter().find(|known| known.name() == twin);
+        given.cloned().or_else(|| Abilities::built_in(twin))
+    }
+
+    /// The twin that a file declares. What is wrong in it is told once; `None` where it cannot be used.
+    pub(crate) fn define(&mut self, path: &Path, wrong: &mut Diagnostics) -> Option<Arc<Abilities>> {
+        if let Some(known) = self.defined.get(path) {
+            return known.clone();
+        }
+        let read = Abilities::defined(path).map_err(|errors| wrong.extend(errors.0)).ok();
+        self.defined.insert(path.to_owned(), read.clone());
+        read
     }
 
     pub(crate) fn names(&self) -> String {
-        self.0.keys().copied().collect::<Vec<_>>().join(", ")
+        let names: BTreeSet<_> = BUILT_IN.keys().copied().chain(self.given.iter().map(|known| known.name())).collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
     }
 }
 
 impl Abilities {
+    pub(crate) fn built_in(twin: &str) -> Option<Arc<Self>> {
+        BUILT_IN.get(twin).cloned()
+    }
+
+    /// Of the twin that a file declares.
+    pub(crate) fn defined(path: &Path) -> Result<Arc<Self>, Diagnostics> {
+        let info = twins::definition::info(path)?;
+        // A bare name of a file could be that of a built-in twin.
+        let path = path.to_string_lossy();
+        let opened_as = if is_definition(&path) { path.into_owned() } else { format!("./{path}") };
+        Ok(Arc::new(Self { info, opened_as }))
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.info.name
+    }
+
+    /// What [`World::open`] knows it by.
+    pub(crate) fn opened_as(&self) -> &str {
+        &self.opened_as
+    }
+
+    /// Whether it takes this configuration.
+    pub(crate) fn check_config(&self, config: Json) -> Result<(), String> {
+        twins::check_config(&self.opened_as, config).map_err(|error| error.to_string())
+    }
+
+    /// Whether it would take this fault rule.
+    pub(crate) fn check_fault(&self, rule: &Json) -> Result<(), String> {
+        let rule: FaultRule = serde_json::from_value(rule.clone()).map_err(|error| refused_rule(&error))?;
+        twins::check_fault(&self.opened_as, rule).map_err(|error| error.to_string())
+    }
+
     pub(crate) fn has_operation(&self, operation: &str) -> bool {
-        self.0.operations.contains(&operation)
+        self.info.operations.contains(&operation)
     }
 
     pub(crate) fn has_action(&self, action: &str) -> bool {
-        self.0.actions.contains(&action)
+        self.info.actions.contains(&action)
     }
 
     pub(crate) fn actions(&self) -> String {
-        format!("it has {}", self.0.actions.join(", "))
+        format!("it has {}", self.info.actions.join(", "))
     }
 
     /// A hint: the operations of the same resource, or all.
     pub(crate) fn operations_like(&self, operation: &str) -> String {
         let resource = operation.split('.').next().unwrap_or_default();
-        let mut near: Vec<_> = self.0.operations.iter().copied().filter(|known| known.starts_with(resource)).collect();
+        let all = &self.info.operations;
+        let mut near: Vec<_> = all.iter().copied().filter(|known| known.starts_with(resource)).collect();
         if near.is_empty() {
-            near.clone_from(&self.0.operations);
+            near.clone_from(all);
         }
         cut(format!("it has {}", near.join(", ")), HINT_BYTES_MAX)
     }
+}
+
+/// Why there is no built-in twin of that name.
+pub(crate) fn refused_twin(twin: &str) -> String {
+    let refused = twins::check_config(twin, Json::Null).err();
+    refused.map_or_else(|| format!("unknown twin `{twin}`"), |error| error.to_string())
+}
+
+/// Whether a twin is named by the path of its definition.
+pub(crate) fn is_definition(twin: &str) -> bool {
+    twins::definition::is_path(twin)
 }

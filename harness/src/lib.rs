@@ -29,7 +29,7 @@ mod vars;
 pub use record::{EVIDENCE_BODY_BYTES_MAX, Failure, Phase, StepRecord, StepVerdict, TrialId, TrialRecord, Verdict};
 pub use report::{Outcome, Report};
 pub use run::{Earlier, Gate, Observer, ObserverError, Plan, RunError, StopEarly, Unobserved, run};
-pub use scenario::{Kind, LintCode, LintContext, NamedFileError, Scenario, Skipped, Suite, SuiteFile};
+pub use scenario::{Given, Kind, LintCode, LintContext, NamedFileError, Scenario, Skipped, Suite, SuiteFile};
 pub use scratch::Scratch;
 pub use stats::Flake;
 pub use subject::{

@@ -69,7 +69,7 @@ pub fn catalogue() -> Vec<TwinInfo> {
 /// As [`Space::fault`].
 pub fn check_fault(twin: &str, rule: FaultRule) -> Result<(), TwinError> {
     let opened = services::open(twin, serde_json::Value::Null)?;
-    engine::fault::Faults::default().arm(twin, &opened.operations(), rule)
+    engine::fault::Faults::default().arm(opened.manifest().name, &opened.operations(), rule)
 }
 
 /// Whether `config` fits `twin`, without serving it: for lints.

@@ -20,7 +20,7 @@ use std::{
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use harness::{
-    Kind, LaunchError, LintContext, RunError, SubjectConfig, Suite, Verdict, controls,
+    Given, Kind, LaunchError, LintContext, RunError, SubjectConfig, Suite, Verdict, controls,
     journal::{JournalError, RunStore},
     report::plural,
     schemas,
@@ -206,6 +206,7 @@ fn load_suite(
     subject: &SubjectConfig,
 ) -> Result<Suite, Diagnostics> {
     let named: Vec<_> = subject.scenarios.iter().map(|path| root.join(path)).collect();
+    let given = Given { values: given, subject: Some(subject) };
     let suite = Suite::load_given(if paths.is_empty() { &named } else { paths }, kind, given)?;
     suite.lint(LintContext { requirements: None, subject: Some(subject) })?;
     Ok(suite)

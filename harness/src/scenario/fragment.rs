@@ -11,7 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::{LintCode, Lower, Scene, StepFile, lower::phase, named::Named, names::Names, parsed};
-use crate::text::{Entries, Node, Placed, Text};
+use crate::{
+    arrange::Catalogue,
+    text::{Entries, Node, Placed, Text},
+};
 
 /// Deeper ones are refused: a reader could not follow them either.
 const DEPTH_MAX: usize = 8;
@@ -67,12 +70,13 @@ pub(crate) struct Library {
     /// What is being read, outermost first.
     reading: Vec<PathBuf>,
     pub(super) named: Named,
+    pub(super) catalogue: Catalogue,
 }
 
 impl Library {
-    pub(super) fn new(sources: &[Source]) -> Self {
+    pub(super) fn new(sources: &[Source], catalogue: Catalogue) -> Self {
         let given = sources.iter().map(|source| (plain(Path::new(source.name())), source.clone())).collect();
-        Self { given, known: BTreeMap::new(), reading: Vec::new(), named: Named::default() }
+        Self { given, known: BTreeMap::new(), reading: Vec::new(), named: Named::default(), catalogue }
     }
 
     /// Every fragment's document, in the order of their paths.

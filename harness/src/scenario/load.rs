@@ -4,6 +4,7 @@ use std::{
     num::NonZero,
     panic,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
 
@@ -18,11 +19,24 @@ use super::{
     lower::{self, Document},
     plain,
 };
-use crate::text::{Node, typed};
+use crate::{
+    arrange::Catalogue,
+    subject::SubjectConfig,
+    text::{Node, typed},
+};
 
 const FILES_MAX: usize = 10_000; // of one suite
 const DEPTH_MAX: usize = 16; // of folders
 const FILES_PER_THREAD_MIN: usize = 16; // a thread costs about as much as parsing one
+
+/// What is known of a run before its scenarios are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// The names of values that it will be given.
+    pub values: &'a [String],
+    /// Its twins have their names in scenarios.
+    pub subject: Option<&'a SubjectConfig>,
+}
 
 impl Suite {
     /// Reads scenario files; a folder stands for all `.yaml` and `.yml` files below it.
@@ -30,14 +44,14 @@ impl Suite {
     /// # Errors
     /// Everything that is wrong in all files, each with its place. No scenario at all is an error too.
     pub fn load(paths: &[PathBuf], kind: Kind) -> Result<Self, Diagnostics> {
-        Self::load_given(paths, kind, &[])
+        Self::load_given(paths, kind, Given::default())
     }
 
-    /// Like [`Self::load`], where the run will be given values of these names.
+    /// Like [`Self::load`], with what is known of the run.
     ///
     /// # Errors
     /// Like [`Self::load`].
-    pub fn load_given(paths: &[PathBuf], kind: Kind, given: &[String]) -> Result<Self, Diagnostics> {
+    pub fn load_given(paths: &[PathBuf], kind: Kind, given: Given<'_>) -> Result<Self, Diagnostics> {
         let mut wrong = Diagnostics::default();
         let mut files = Vec::new();
         for path in paths {
@@ -64,17 +78,19 @@ impl Suite {
     /// Like [`Self::load`].
     pub fn from_sources(sources: Vec<Source>, kind: Kind) -> Result<Self, Diagnostics> {
         let none = if sources.is_empty() { empty(&[]).into() } else { Diagnostics::default() };
-        Self::checked(sources, kind, &[], none)
+        Self::checked(sources, kind, Given::default(), none)
     }
 
     fn checked(
         sources: Vec<Source>,
         kind: Kind,
-        given: &[String],
+        given: Given<'_>,
         mut wrong: Diagnostics,
     ) -> Result<Self, Diagnostics> {
-        let given = given.iter().cloned().collect();
-        let mut library = Library::new(&sources);
+        let twins = given.subject.into_iter().flat_map(|subject| &subject.twins);
+        let catalogue = Catalogue::new(twins.map(|given| Arc::clone(&given.twin)));
+        let given = given.values.iter().cloned().collect();
+        let mut library = Library::new(&sources, catalogue);
         let mut folders = Folders::default();
         let was_empty = sources.is_empty();
         let mut read = Vec::new();
@@ -83,7 +99,7 @@ impl Suite {
             match parsed {
                 Ok(Read::Scenario(file, document)) => read.push((source, *file, document)),
                 Ok(Read::Fragment) => drop(library.fragment(Path::new(source.name()), &mut wrong)),
-                Ok(Read::Folder) => {}
+                Ok(Read::Folder | Read::Definition) => {}
                 Err(diagnostics) => wrong.extend(diagnostics.0),
             }
         }
@@ -125,6 +141,8 @@ enum Read {
     Scenario(Box<ScenarioFile>, Node),
     Fragment,
     Folder,
+    /// Of a twin: read by whoever names it.
+    Definition,
 }
 
 impl Read {
@@ -135,6 +153,9 @@ impl Read {
         let document = plain(source)?;
         if document.get("steps_of").is_some() {
             return Ok(Self::Fragment);
+        }
+        if document.get("twin").is_some() && document.get("scenario").is_none() {
+            return Ok(Self::Definition);
         }
         let file = typed(&document, source).map_err(LintCode::of_format)?;
         Ok(Self::Scenario(Box::new(file), document))

@@ -19,7 +19,7 @@ use super::{
     variant::{self, Variant},
 };
 use crate::{
-    arrange::Catalogue,
+    arrange::{Abilities, is_definition},
     step,
     text::{Entries, Node, Period, Placed, Text},
 };
@@ -32,14 +32,13 @@ const STEPS_MAX: usize = 1_000; // of one phase; a longer story is several
 /// What a step needs to check itself, and where it says what is wrong.
 pub(crate) struct Lower<'a> {
     source: &'a Source,
-    pub(crate) catalogue: &'static Catalogue,
     pub(super) library: &'a mut Library,
     pub(super) wrong: &'a mut Diagnostics,
 }
 
 impl<'a> Lower<'a> {
     pub(super) fn new(source: &'a Source, library: &'a mut Library, wrong: &'a mut Diagnostics) -> Self {
-        Self { source, catalogue: Catalogue::all(), library, wrong }
+        Self { source, library, wrong }
     }
 
     pub(crate) fn refuse(&mut self, code: LintCode, place: Place, message: impl std::fmt::Display) {
@@ -66,9 +65,29 @@ impl<'a> Lower<'a> {
         self.library.named.note(self.source, name);
     }
 
-    /// The same for a schema, which may lie elsewhere.
-    pub(crate) fn names_schema(&mut self, name: &str) {
-        self.library.named.note_schema(self.source, name);
+    /// The same for a schema or a twin's definition, which may lie elsewhere.
+    pub(crate) fn names_shared(&mut self, name: &str) {
+        self.library.named.note_shared(self.source, name);
+    }
+
+    /// The twin of that name, or the one that the file at that path declares. One that there is not is refused.
+    pub(crate) fn twin(&mut self, twin: &Text) -> Option<Arc<Abilities>> {
+        if is_definition(twin) {
+            self.names_shared(twin);
+            let path = fragment::plain(&self.folder().join(twin.as_str()));
+            if path.is_file() {
+                return self.library.catalogue.define(&path, self.wrong);
+            }
+            let message = format!("there is no definition of a twin at `{}`", twin.value);
+            self.refuse_with(LintCode::UnknownTwin, twin.place, message, "its path is relative to this file");
+            return None;
+        }
+        let known = self.library.catalogue.get(twin);
+        if known.is_none() {
+            let hint = format!("there are {}; one of your own is named by its path", self.library.catalogue.names());
+            self.refuse_with(LintCode::UnknownTwin, twin.place, format!("there is no twin `{}`", twin.value), hint);
+        }
+        known
     }
 
     /// The period, or the default; more than `most` is refused.

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use code::LintCode;
 pub use lint::LintContext;
+pub use load::Given;
 pub use named::{NamedFileError, SuiteFile};
 
 use self::named::Named;

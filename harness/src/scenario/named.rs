@@ -1,4 +1,4 @@
-//! The files that scenarios name: bodies, schemas, certificates, what templates read. They belong to a suite as its own
+//! The files that scenarios name: bodies, schemas, certificates, twins, what templates read. They belong to a suite as its own
 //! files do. Nothing is read before [`Suite::files`] is asked for.
 
 use std::{
@@ -92,7 +92,7 @@ impl Suite {
     /// The folder that holds all files, so that each finds the others where it did.
     fn root(&self) -> PathBuf {
         let mut paths: Vec<PathBuf> = self.sources.iter().map(|source| absolute(source.name())).collect();
-        paths.extend(self.named.schemas());
+        paths.extend(self.named.shared());
         let mut root = paths.first().and_then(|path| path.parent()).map(Path::to_owned).unwrap_or_default();
         while !paths.iter().all(|path| path.starts_with(&root)) && root.pop() {}
         root
@@ -127,8 +127,8 @@ pub(super) struct Named(BTreeMap<String, BTreeSet<Reach>>);
 enum Reach {
     /// Beside it or in a folder below.
     Beside(PathBuf),
-    /// Folders may share a schema, wherever it lies.
-    Schema(PathBuf),
+    /// Folders may share a schema or a twin's definition, wherever it lies.
+    Shared(PathBuf),
     /// A template makes the name: it may be that of any file in the folder or below.
     Any,
 }
@@ -146,9 +146,9 @@ impl Named {
         }
     }
 
-    /// Notes the name of a schema that stands in `source`.
-    pub(super) fn note_schema(&mut self, source: &Source, name: &str) {
-        self.insert(source, Reach::Schema(Path::new(name).to_owned()));
+    /// Notes the name of a schema or of a twin's definition that stands in `source`.
+    pub(super) fn note_shared(&mut self, source: &Source, name: &str) {
+        self.insert(source, Reach::Shared(Path::new(name).to_owned()));
     }
 
     /// Notes what the templates of `source` read.
@@ -170,11 +170,11 @@ impl Named {
         self.0.entry(source.name().to_owned()).or_default().insert(reach);
     }
 
-    fn schemas(&self) -> impl Iterator<Item = PathBuf> {
+    fn shared(&self) -> impl Iterator<Item = PathBuf> {
         self.0.iter().flat_map(|(source, reaches)| {
             let folder = folder_of(source);
             reaches.iter().filter_map(move |reach| match reach {
-                Reach::Schema(name) => Some(plain(&folder.join(name))),
+                Reach::Shared(name) => Some(plain(&folder.join(name))),
                 Reach::Beside(_) | Reach::Any => None,
             })
         })
@@ -187,7 +187,7 @@ impl Named {
         for reach in reaches {
             match reach {
                 Reach::Beside(name) => drop(found.insert(inside(&folder, &folder.join(name))?)),
-                Reach::Schema(name) => drop(found.insert(plain(&folder.join(name)))),
+                Reach::Shared(name) => drop(found.insert(plain(&folder.join(name)))),
                 Reach::Any => all_below(&folder, &mut found)?,
             }
         }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Captures, Halt, Kind, Outcome, Stage, Step, twin::check_names};
+use super::{Captures, Halt, Kind, Outcome, Stage, Step, twin::called};
 use crate::{
     scenario::{LintCode, Lower},
     text::{Node, NodeKind, Text},
@@ -27,27 +27,27 @@ pub(crate) struct ActFile(Node);
 
 #[derive(Debug)]
 struct Act {
-    twin: Text,
+    twin: String,
     action: Node,
 }
 
 pub(crate) fn lower(twin: Text, ActFile(action): ActFile, lower: &mut Lower<'_>) -> Option<Box<dyn Step>> {
-    check_names(&twin, None, lower);
+    let known = lower.twin(&twin);
     let name = match &action.kind {
         NodeKind::Map(entries) if entries.len() == 1 => Some(entries[0].0.clone()),
         NodeKind::Text(name) => Some(name.clone()),
         _ => None,
     };
-    match (name, lower.catalogue.get(&twin)) {
+    match (name, &known) {
         (None, _) => lower.refuse(LintCode::StepKind, action.place, "`do` holds one action, like {hold_webhooks: {}}"),
         (Some(name), Some(known)) if !known.has_action(&name) => {
-            let message = format!("the twin `{}` has no action `{name}`", twin.value);
+            let message = format!("the twin `{}` has no action `{name}`", known.name());
             let hint = known.actions();
             lower.refuse_with(LintCode::UnknownOperation, action.place, message, hint);
         }
         (Some(_), _) => {}
     }
-    Some(Box::new(Act { twin, action }))
+    Some(Box::new(Act { twin: called(&twin, known.as_deref()), action }))
 }
 
 #[async_trait]
@@ -61,7 +61,7 @@ impl Step for Act {
             NodeKind::Map(entries) => entries.first().map_or("", |(name, _)| name.as_str()),
             _ => self.action.as_str().unwrap_or(""),
         };
-        format!("act {} {name}", self.twin.value)
+        format!("act {} {name}", self.twin)
     }
 
     fn twin(&self) -> Option<&str> {
@@ -71,7 +71,7 @@ impl Step for Act {
     async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
         let action = stage.scope.node(&self.action)?;
         let answer = stage.world.act(&self.twin, action.clone()).map_err(Halt::Infra)?;
-        let evidence = json!({ "twin": self.twin.value, "do": action, "answer": answer });
+        let evidence = json!({ "twin": self.twin, "do": action, "answer": answer });
         Ok(Outcome { evidence, ..Outcome::default() })
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn check_document_rules(
 ) {
     if let Some(schema) = &expect.json_schema {
         if let Some(file) = schema.file() {
-            lower.names_schema(file);
+            lower.names_shared(file);
         }
         if let Err(message) = schema.prepare(&lower.folder()) {
             lower.refuse(LintCode::BadExpectation, schema.place(), message);

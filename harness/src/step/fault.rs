@@ -5,9 +5,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Captures, Halt, Kind, Outcome, Stage, Step, twin::check_names};
+use super::{
+    Captures, Halt, Kind, Outcome, Stage, Step,
+    twin::{called, check_operation},
+};
 use crate::{
-    arrange::check_fault,
     scenario::{LintCode, Lower},
     text::{Node, Text},
 };
@@ -28,7 +30,7 @@ pub(crate) struct FaultFile(Node);
 
 #[derive(Debug)]
 struct Fault {
-    twin: Text,
+    twin: String,
     rule: Node,
 }
 
@@ -38,13 +40,14 @@ pub(crate) fn lower(twin: Text, FaultFile(rule): FaultFile, lower: &mut Lower<'_
         Some(Text { value, place: node.place })
     });
     let operation = operation.filter(|operation| operation.as_str() != "*");
-    let names_are_known = check_names(&twin, operation.as_ref(), lower);
+    let known = lower.twin(&twin);
+    let of_twin = known.as_deref().filter(|known| check_operation(known, operation.as_ref(), lower));
     let written = rule.written();
     let is_template = written.to_string().contains("{{");
-    if names_are_known && !is_template {
-        check_fault(&twin, &written).unwrap_or_else(|reason| lower.refuse(LintCode::UnknownFault, rule.place, reason));
+    if let Some(known) = of_twin.filter(|_| !is_template) {
+        known.check_fault(&written).unwrap_or_else(|reason| lower.refuse(LintCode::UnknownFault, rule.place, reason));
     }
-    Some(Box::new(Fault { twin, rule }))
+    Some(Box::new(Fault { twin: called(&twin, known.as_deref()), rule }))
 }
 
 #[async_trait]
@@ -55,7 +58,7 @@ impl Step for Fault {
 
     fn title(&self) -> String {
         let kind = self.rule.get("kind").and_then(Node::as_str).unwrap_or("fault");
-        format!("fault {} {kind}", self.twin.value)
+        format!("fault {} {kind}", self.twin)
     }
 
     fn twin(&self) -> Option<&str> {
@@ -65,6 +68,6 @@ impl Step for Fault {
     async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
         let rule = stage.scope.node(&self.rule)?;
         stage.world.fault(&self.twin, rule.clone()).map_err(Halt::Infra)?;
-        Ok(Outcome { evidence: json!({ "twin": self.twin.value, "rule": rule }), ..Outcome::default() })
+        Ok(Outcome { evidence: json!({ "twin": self.twin, "rule": rule }), ..Outcome::default() })
     }
 }

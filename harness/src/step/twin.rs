@@ -1,6 +1,6 @@
 //! `twin`: what an outside service was asked, and what it knows now.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -14,6 +14,7 @@ use super::{
     document::{Around, check_document, check_document_rules},
 };
 use crate::{
+    arrange::Abilities,
     expect::{JsonPathText, Material, Mismatch, cut, same, shown},
     scenario::{Expect, LintCode, Lower},
     text::{Entries, Node, Period, Placed, RenderError, Scope, Text},
@@ -49,7 +50,7 @@ pub(crate) struct CallsFile {
 
 #[derive(Debug)]
 struct TwinLook {
-    twin: Text,
+    twin: String,
     operation: Option<Text>,
     matching: Vec<(JsonPathText, Node)>,
     within: Duration,
@@ -65,9 +66,12 @@ pub(crate) fn lower(
     lower: &mut Lower<'_>,
 ) -> Box<dyn Step> {
     let CallsFile { operation, matching, within } = calls.unwrap_or_default();
-    check_names(&twin, operation.as_ref(), lower);
+    let known = lower.twin(&twin);
+    if let Some(known) = &known {
+        check_operation(known, operation.as_ref(), lower);
+    }
     check_document_rules(&expect, &captures, Around::Nothing, lower);
-    check_order(&twin, &expect, operation.as_ref(), lower);
+    known.iter().for_each(|known| check_order(known, &expect, operation.as_ref(), lower));
     let within = lower.period(within.as_ref(), Duration::ZERO, WITHIN_MAX);
     let mut paths = Vec::new();
     for (path, node) in matching.0 {
@@ -76,33 +80,36 @@ pub(crate) fn lower(
             Err(message) => lower.refuse(LintCode::BadPath, path.place, message),
         }
     }
+    let twin = called(&twin, known.as_deref());
     Box::new(TwinLook { twin, operation, matching: paths, within, expect: expect.value, captures })
 }
 
-/// Refuses a twin or an operation that does not exist.
-pub(super) fn check_names(twin: &Text, operation: Option<&Text>, lower: &mut Lower<'_>) -> bool {
-    let Some(known) = lower.catalogue.get(twin) else {
-        let list = lower.catalogue.names();
-        let message = format!("there is no twin `{}`", twin.value);
-        lower.refuse_with(LintCode::UnknownTwin, twin.place, message, format!("there are {list}"));
-        return false;
-    };
-    let Some(operation) = operation.filter(|operation| !known.has_operation(operation)) else { return true };
-    let message = format!("the twin `{}` has no operation `{}`", twin.value, operation.value);
-    let hint = known.operations_like(operation);
+/// What the twin is called at run time, however a step names it.
+pub(super) fn called(written: &Text, twin: Option<&Abilities>) -> String {
+    twin.map_or_else(|| written.value.clone(), |known| known.name().to_owned())
+}
+
+/// Refuses an operation that the twin does not have.
+pub(super) fn check_operation(twin: &Abilities, operation: Option<&Text>, lower: &mut Lower<'_>) -> bool {
+    let Some(operation) = operation.filter(|operation| !twin.has_operation(operation)) else { return true };
+    let message = format!("the twin `{}` has no operation `{}`", twin.name(), operation.value);
+    let hint = twin.operations_like(operation);
     lower.refuse_with(LintCode::UnknownOperation, operation.place, message, hint);
     false
 }
 
-fn check_order(twin: &Text, expect: &Expect, operation: Option<&Text>, lower: &mut Lower<'_>) {
+fn check_order(twin: &Arc<Abilities>, expect: &Expect, operation: Option<&Text>, lower: &mut Lower<'_>) {
     if let Some(operation) = operation.filter(|_| !expect.order.is_empty()) {
         let message = "`order` names operations itself, so `calls` cannot be of one operation";
         lower.refuse(LintCode::StepKind, operation.place, message);
     }
     for text in &expect.order {
-        let (name, operation) = split(twin, text);
+        let (name, operation) = split(twin.name(), text);
         let placed = |value: &str| Text { value: value.to_owned(), place: text.place };
-        check_names(&placed(name), Some(&placed(operation)), lower);
+        let of = if name == twin.name() { Some(Arc::clone(twin)) } else { lower.twin(&placed(name)) };
+        if let Some(of) = of {
+            check_operation(&of, Some(&placed(operation)), lower);
+        }
     }
     for pair in expect.order.windows(2).filter(|pair| pair[0].value == pair[1].value) {
         let message = "repeats in a row count once; assert a `count` instead";
@@ -123,7 +130,7 @@ impl Step for TwinLook {
 
     fn title(&self) -> String {
         let operation = self.operation.as_ref().map_or("calls", |operation| operation.as_str());
-        format!("twin {} {operation}", self.twin.value)
+        format!("twin {} {operation}", self.twin)
     }
 
     fn asserts(&self) -> bool {
@@ -169,8 +176,7 @@ impl TwinLook {
         if !self.expect.order.is_empty() {
             let mut calls = stage.world.all_calls().map_err(Halt::Infra)?;
             calls.retain(|call| {
-                call["twin"] != *self.twin.value
-                    || wanted.iter().all(|(path, value)| is_there(call, path, value, scope))
+                call["twin"] != *self.twin || wanted.iter().all(|(path, value)| is_there(call, path, value, scope))
             });
             found.extend(self.check_order(&calls));
         }
@@ -195,21 +201,20 @@ impl TwinLook {
         let mut seen: Vec<_> = calls.iter().filter_map(|call| Some(order[named(call)?])).collect();
         seen.dedup();
         let words = |calls: &[(&str, &str)]| {
-            let names = calls.iter().map(|(twin, operation)| match *twin == self.twin.value {
+            let names = calls.iter().map(|(twin, operation)| match *twin == self.twin {
                 true => (*operation).to_owned(),
                 false => format!("{twin}/{operation}"),
             });
             names.collect::<Vec<_>>().join(", ")
         };
         let observed = if seen.is_empty() { "none of them".to_owned() } else { cut(words(&seen), 1_000) };
-        (seen != order)
-            .then(|| Mismatch::new(format!("order of calls of {}", self.twin.value), words(&order), observed))
+        (seen != order).then(|| Mismatch::new(format!("order of calls of {}", self.twin), words(&order), observed))
     }
 
     fn words(&self, wanted: &[(&JsonPathText, Json)]) -> String {
         let operation = self.operation.as_ref().map_or("any operation", |operation| operation.as_str());
         let conditions = wanted.iter().map(|(path, value)| format!(" where {} = {}", path.written(), shown(value)));
-        format!("calls of {} {operation}{}", self.twin.value, conditions.collect::<String>())
+        format!("calls of {} {operation}{}", self.twin, conditions.collect::<String>())
     }
 }
 

@@ -16,6 +16,7 @@ mod ready;
 mod relay;
 mod sandbox;
 mod terminal;
+mod twins;
 mod url;
 
 pub use config::SubjectConfig;

@@ -106,7 +106,8 @@ impl Trial<'_> {
         let further = self.subject.further_ports.iter().map(|name| Ok((name.value.clone(), lease()?)));
         let further_ports = further.collect::<Result<BTreeMap<_, _>, &str>>()?;
         tell_room(scope, &room, &port, &further_ports);
-        let twins = self.subject.twins.iter().map(|(name, config)| Ok((name.value.clone(), scope.node(config)?)));
+        let twins = self.subject.twins.iter();
+        let twins = twins.map(|given| Ok((given.twin.opened_as().to_owned(), scope.node(&given.config)?)));
         let twins = twins.collect::<Result<Vec<_>, RenderError>>().map_err(|error| self.in_config(&error))?;
         let world = World::open(&self.scenario.slug, seed, &twins)?;
         scope.give_json("twins", &world.facts());

@@ -6,7 +6,7 @@ use axum::{
     routing::any,
 };
 use harness::report::{Paint, junit, tap, terminal};
-use harness::{Kind, StepVerdict, Suite, TrialRecord, Verdict};
+use harness::{Given, Kind, StepVerdict, Suite, TrialRecord, Verdict};
 use located::Source;
 use serde_json::json;
 
@@ -289,7 +289,7 @@ async fn values_from_outside_win() {
     std::fs::write(dir.path().join("a.yaml"), text).unwrap();
     let load = |given: &[&str]| {
         let given: Vec<_> = given.iter().map(|name| (*name).to_owned()).collect();
-        Suite::load_given(&[dir.path().to_owned()], Kind::Visible, &given)
+        Suite::load_given(&[dir.path().to_owned()], Kind::Visible, Given { values: &given, subject: None })
     };
     assert!(load(&[]).unwrap_err().to_string().contains("nothing defines `extra`"));
     let mut plan = plan(load(&["user", "extra"]).unwrap(), in_process());

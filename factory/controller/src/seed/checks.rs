@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use harness::{Kind, LintContext, SubjectConfig, Suite, SuiteFile};
+use harness::{Given, Kind, LintContext, SubjectConfig, Suite, SuiteFile};
 use located::{Diagnostics, Place, Source};
 use model::spec::Spec;
 
@@ -36,7 +36,8 @@ pub(super) fn suites(
     let requirements = spec.requirement_ids();
     let context = LintContext { requirements: Some(&requirements), subject: Some(subject) };
     let load = |folder: &Path, kind| {
-        let suite = Suite::load(&[folder.to_owned()], kind)?;
+        let given = Given { subject: Some(subject), ..Given::default() };
+        let suite = Suite::load_given(&[folder.to_owned()], kind, given)?;
         suite.lint(context).map(|()| suite)
     };
     match (load(visible, Kind::Visible), load(holdout, Kind::Holdout)) {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use harness::{NamedFileError, Scenario, Suite, SuiteFile};
+use harness::{NamedFileError, Scenario, SubjectConfig, Suite, SuiteFile};
 use located::Source;
 use model::{hash::Digest, spec::Spec};
 use sandbox::Tree;
@@ -38,14 +38,18 @@ pub(super) fn seed_digest(spec: &Spec, visible: &[SuiteFile], holdout: &[SuiteFi
     digest.chain(tree.digest().to_string().as_bytes())
 }
 
-/// `harness.yaml`, and what the spec names, relative to the subject's folder.
-pub(super) fn judging(spec: &Spec, spec_path: &str) -> Vec<String> {
+/// `harness.yaml` with the twins that it defines, and what the spec names, relative to the subject's folder.
+pub(super) fn judging(spec: &Spec, spec_path: &str, config: &SubjectConfig) -> Vec<String> {
     let plain =
         |path: &str| -> PathBuf { Path::new(path).components().filter(|part| *part != Component::CurDir).collect() };
     let subject = plain(&spec.subject);
     let named = [spec_path, &spec.scenarios, &spec.holdout].into_iter().map(plain);
     let inside = named.filter_map(|path| path.strip_prefix(&subject).ok().map(|path| path.display().to_string()));
-    std::iter::once("harness.yaml".to_owned()).chain(inside.filter(|path| !path.is_empty())).collect()
+    let definitions = config.definitions().map(|path| path.display().to_string());
+    std::iter::once("harness.yaml".to_owned())
+        .chain(definitions)
+        .chain(inside.filter(|path| !path.is_empty()))
+        .collect()
 }
 
 pub(super) fn secrets(holdout: &Suite) -> Result<Vec<Secret>, NamedFileError> {
@@ -67,10 +71,17 @@ fn lines(file: &SuiteFile) -> Option<&str> {
 }
 
 /// Themes are public: they are what a builder may be told.
-pub(super) fn public(spec: &Source, shown: &[SuiteFile], holdout: &Suite, dir: &RunDir) -> Vec<String> {
+pub(super) fn public(
+    spec: &Source,
+    shown: &[SuiteFile],
+    holdout: &Suite,
+    config: &SubjectConfig,
+    dir: &RunDir,
+) -> Vec<String> {
     let themes =
         holdout.scenarios.iter().filter_map(|scenario| scenario.theme.as_ref().map(|theme| format!("theme: {theme}")));
     let scenarios = shown.iter().map(|file| file.text().into_owned());
-    let harness = fs::read_to_string(dir.seed().join("harness.yaml")).ok();
+    let read = |path: &Path| fs::read_to_string(dir.seed().join(path)).ok();
+    let harness = std::iter::once(Path::new("harness.yaml")).chain(config.definitions()).filter_map(read);
     std::iter::once(spec.text().to_owned()).chain(scenarios).chain(harness).chain(themes).collect()
 }

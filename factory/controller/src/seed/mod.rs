@@ -363,9 +363,9 @@ impl Seed {
             return Err(Error::Changed { run: created.run.clone(), expected: created.seed, found: digest });
         }
         let secrets = secrets(&holdout)?;
-        let public = public(&spec_source, &shown, &holdout, &dir);
+        let public = public(&spec_source, &shown, &holdout, &subject, &dir);
         let (settings, created_at) = (stored.settings, created.created_at);
-        let mut judging = judging(&spec, &created.spec.path);
+        let mut judging = judging(&spec, &created.spec.path, &subject);
         judging.extend(settings.shared.iter().cloned());
         let grading = tokio::sync::Mutex::default();
         Ok(Self {

@@ -11,10 +11,9 @@ use serde::Deserialize;
 
 use super::{Build, ReadyCheck, ReadySign, Reset, SCENARIOS_DEFAULT, Start, SubjectConfig};
 use crate::{
-    arrange::check_config,
     expect::compile_regex,
     step::Prices,
-    subject::Isolation,
+    subject::{Isolation, twins},
     text::{Entries, Node, Period, Placed, Text, check_node, check_text},
 };
 
@@ -53,7 +52,7 @@ pub(super) struct File {
     /// `{container: {image: …}}`. Default `process`.
     #[serde(default)]
     launcher: Isolation,
-    /// Twin name → its configuration.
+    /// The name of a twin, or the path of a definition → its configuration.
     #[serde(default)]
     twins: Entries<Node>,
     /// Folders or files of scenarios. Default: `scenarios`.
@@ -126,6 +125,7 @@ impl File {
     pub(super) fn lower(self, source: Source, wrong: &mut Diagnostics) -> SubjectConfig {
         self.check(&source, wrong);
         let ready = self.ready.as_ref().map_or_else(ReadyCheck::tcp, |ready| ready.lower(&source, wrong));
+        let twins = twins::read(self.twins, &source, wrong);
         SubjectConfig {
             name: self.subject,
             further_ports: self.ports,
@@ -139,7 +139,7 @@ impl File {
             }),
             start: self.start.map(|start| Start { argv: start.argv, env: start.env }),
             ready,
-            twins: self.twins,
+            twins,
             scenarios: self.scenarios.unwrap_or_else(|| vec![SCENARIOS_DEFAULT.to_owned()]),
             env_allow: self.env_allow,
             origins: self.origins.iter().filter_map(|text| origin(text).ok()).collect(),
@@ -159,15 +159,7 @@ impl File {
             found.extend(texts.filter_map(|text| check_text(text, text.place, &known).err()));
         }
         self.check_going_on(source, wrong);
-        for (name, config) in self.twins.iter() {
-            check_node(config, &known, &mut found);
-            let written = config.written();
-            if !written.to_string().contains("{{")
-                && let Err(message) = check_config(name, written)
-            {
-                wrong.push(source.diagnostic(name.place, message));
-            }
-        }
+        self.twins.iter().for_each(|(_, config)| check_node(config, &known, &mut found));
         let hint = format!("here are {}", names.join(", "));
         wrong.extend(found.into_iter().map(|error| source.diagnostic(error.place, error.message).hint(&hint)));
         let timeout = self.build.as_ref().and_then(|build| build.timeout.as_ref());

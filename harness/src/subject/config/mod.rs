@@ -18,10 +18,11 @@ use super::{
     Isolation, LaunchError, Launcher, ProcessLauncher,
     container::{ContainerLauncher, SOCKET_DEFAULT},
     sandbox::SandboxLauncher,
+    twins::GivenTwin,
 };
 use crate::{
     step::Prices,
-    text::{Entries, Node, Text},
+    text::{Entries, Text},
 };
 
 const FILE: &str = "harness.yaml";
@@ -43,7 +44,7 @@ pub struct SubjectConfig {
     pub(crate) reset: Option<Reset>,
     pub(crate) isolation: Isolation,
     /// The twins that a trial is given, each with its own configuration.
-    pub(crate) twins: Entries<Node>,
+    pub(crate) twins: Vec<GivenTwin>,
     /// Where scenarios are by default, relative to the tree.
     pub scenarios: Vec<String>,
     pub(crate) env_allow: Vec<String>,
@@ -127,7 +128,7 @@ impl SubjectConfig {
             reuse: false,
             reset: None,
             isolation: Isolation::Process,
-            twins: Entries::default(),
+            twins: Vec::new(),
             scenarios: vec![SCENARIOS_DEFAULT.to_owned()],
             env_allow: Vec::new(),
             origins: Vec::new(),
@@ -195,7 +196,12 @@ impl SubjectConfig {
 
     /// The twins that every trial is given.
     pub fn twin_names(&self) -> BTreeSet<&str> {
-        self.twins.iter().map(|(name, _)| name.as_str()).collect()
+        self.twins.iter().map(|given| given.twin.name()).collect()
+    }
+
+    /// The definitions of twins in its tree, relative to its root.
+    pub fn definitions(&self) -> impl Iterator<Item = &Path> {
+        self.twins.iter().filter_map(|given| given.definition.as_deref())
     }
 }
 
@@ -218,7 +224,7 @@ mod tests {
         .unwrap();
         assert!(matches!(config.ready.sign, ReadySign::Http(path) if path == "/health"));
         assert_eq!(config.scenarios, ["scenarios"]);
-        assert_eq!(config.twins.0.len(), 1);
+        assert_eq!(config.twins.len(), 1);
     }
 
     #[test]

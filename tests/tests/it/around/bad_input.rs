@@ -107,7 +107,7 @@ fn a_scenario_with_an_unknown_twin() {
        |
      7 |   - { twin: paypall, calls: { operation: charges.create }, expect: { count: 0 } }
        |             ^^^^^^^
-      hint: there are anthropic, github, oidc, openai, resend, s3, sendgrid, slack, stripe
+      hint: there are anthropic, github, oidc, openai, resend, s3, sendgrid, slack, stripe; one of your own is named by its path
     ");
 }
 
