@@ -2,20 +2,17 @@
 //!
 //! Per operation a happy path with generated data, checked by status and by the declared schema; refusals that the
 //! description declares (a required field missing, an unknown id, no credentials); and per resource its life from
-//! creation to deletion. `document` reads and resolves, `sample` makes data, `schema` makes JSON Schemas, `chain` knows
-//! where ids come from, `request` and `scenarios` write.
+//! creation to deletion. The crate `openapi` reads the description; `chain` knows where ids come from, `request` and
+//! `scenarios` write.
 
 mod chain;
-mod document;
 mod request;
-mod sample;
 mod scenarios;
-mod schema;
 
 use located::{Diagnostic, Source};
+use openapi::Document;
 
 use super::Imported;
-use document::Document;
 
 /// The scenarios of a description.
 ///

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use openapi::{Document, Operation, Samples, Side};
 use serde_json::Value as Json;
 
-use super::document::{Document, Operation};
+use super::{
+    chain::{response_schema, source_of},
+    scenarios::name_of,
+};
 use crate::import::{
     slug::{slug, variable},
     write::{Map, Yaml},
@@ -12,6 +16,9 @@ use crate::import::{
 
 const CHAIN_MAX: usize = 4; // a line of an order of a customer of a shop
 const INLINE_SCHEMA_CHARS_MAX: usize = 600; // a longer schema stands in a file of its own
+/// Drawn afresh, since services like these to be unique.
+const FRESH: [(&str, &str); 3] =
+    [("uuid", "{{ random.uuid }}"), ("email", "{{ random.email }}"), ("idn-email", "{{ random.email }}")];
 
 /// A scenario while it is written.
 pub(super) struct Draft<'a> {
@@ -48,6 +55,10 @@ impl<'a> Draft<'a> {
         }
     }
 
+    fn samples(&self) -> Samples<'a> {
+        Samples::new(self.document, Side::Request).with_texts(&FRESH)
+    }
+
     /// Adds the request of an operation, after what it needs, and gives its step to add expectations to.
     pub(super) fn call(&mut self, operation: &Operation<'a>, twist: Twist<'_>) -> Map {
         self.call_at(operation, twist, 0)
@@ -71,7 +82,7 @@ impl<'a> Draft<'a> {
 
     /// The path with its parameters filled in; what creates them becomes a step before.
     fn path(&mut self, operation: &Operation<'a>, twist: Twist<'_>, depth: usize) -> String {
-        let mut path = format!("{}{}", self.document.base_path(), operation.path);
+        let mut path = operation.route.clone();
         let names: Vec<&str> =
             operation.path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
         for (at, name) in names.iter().enumerate() {
@@ -87,7 +98,7 @@ impl<'a> Draft<'a> {
     }
 
     fn path_value(&mut self, operation: &Operation<'a>, name: &str, depth: usize) -> String {
-        let source = (depth < CHAIN_MAX).then(|| self.document.source_of(operation, name, self.all)).flatten();
+        let source = (depth < CHAIN_MAX).then(|| source_of(self.document, operation, name, self.all)).flatten();
         let Some(source) = source.filter(|source| source.creator.path != operation.path || operation.method != "post")
         else {
             return self.outside_value(operation, name);
@@ -115,9 +126,8 @@ impl<'a> Draft<'a> {
 
     /// An id that nothing creates is known from outside.
     fn outside_value(&mut self, operation: &Operation<'a>, name: &str) -> String {
-        let parameter =
-            operation.parameters.iter().find(|parameter| parameter["name"] == name && parameter["in"] == "path");
-        let sample = parameter.map_or(Json::Null, |parameter| self.document.sample_of(parameter));
+        let parameter = in_path(operation, name);
+        let sample = parameter.map_or(Json::Null, |parameter| self.samples().of_media(parameter));
         let is_given = parameter.is_some_and(|parameter| {
             parameter.get("example").is_some()
                 || parameter.get("examples").is_some()
@@ -136,8 +146,7 @@ impl<'a> Draft<'a> {
     }
 
     fn unknown_id(&self, operation: &Operation<'a>, name: &str) -> String {
-        let parameter =
-            operation.parameters.iter().find(|parameter| parameter["name"] == name && parameter["in"] == "path");
+        let parameter = in_path(operation, name);
         let schema = parameter.map_or(&Json::Null, |parameter| self.document.resolve(&parameter["schema"]));
         match (schema["type"].as_str(), schema["format"].as_str()) {
             (Some("integer" | "number"), _) => "999999999".to_owned(),
@@ -148,11 +157,10 @@ impl<'a> Draft<'a> {
 
     fn parameters(&self, operation: &Operation<'a>, place: &str) -> Map {
         let mut map = Map::new();
-        for parameter in
-            operation.parameters.iter().filter(|parameter| parameter["in"] == place && parameter["required"] == true)
-        {
+        let all = operation.parameters().into_iter();
+        for parameter in all.filter(|parameter| parameter["in"] == place && parameter["required"] == true) {
             let name = parameter["name"].as_str().unwrap_or_default();
-            let value = self.document.sample_of(parameter);
+            let value = self.samples().of_media(parameter);
             map.set(name, if value.is_array() { Yaml::from(&value) } else { plain(&value).into() });
         }
         map
@@ -210,9 +218,8 @@ impl<'a> Draft<'a> {
     }
 
     fn body(&mut self, operation: &Operation<'a>, twist: Twist<'_>, http: &mut Map) {
-        let Some(body) = operation.spec.get("requestBody").map(|body| self.document.resolve(body)) else { return };
-        let Some((kind, media)) = preferred(body) else { return };
-        let mut value = self.document.sample_of(media);
+        let Some((kind, media)) = preferred(operation.body()) else { return };
+        let mut value = self.samples().of_media(media);
         if let (Twist::WithoutField(field), Json::Object(map)) = (twist, &mut value) {
             map.remove(field);
         }
@@ -241,8 +248,8 @@ impl<'a> Draft<'a> {
     pub(super) fn expect_success(&mut self, operation: &Operation<'a>) -> Map {
         let Some((status, response)) = operation.success() else { return Map::one("status", "2xx") };
         let mut expect = Map::one("status", status_rule(status));
-        if let Some(schema) = self.document.response_schema(response) {
-            let written = self.document.json_schema(schema);
+        if let Some(schema) = response_schema(response) {
+            let written = self.document.whole_schema(schema, Side::Answer);
             let text = serde_json::to_string_pretty(&written).unwrap_or_default();
             if text.len() <= INLINE_SCHEMA_CHARS_MAX {
                 expect.set("json_schema", &written);
@@ -256,6 +263,10 @@ impl<'a> Draft<'a> {
     }
 }
 
+fn in_path<'a>(operation: &Operation<'a>, name: &str) -> Option<&'a Json> {
+    operation.parameters().into_iter().find(|parameter| parameter["name"] == name && parameter["in"] == "path")
+}
+
 /// A named schema has its own file, which scenarios share.
 fn schema_name(schema: &Json, operation: &Operation<'_>) -> String {
     let name =
@@ -263,7 +274,7 @@ fn schema_name(schema: &Json, operation: &Operation<'_>) -> String {
     match (name(schema), schema.get("items").and_then(name)) {
         (Some(name), _) => name,
         (None, Some(item)) => format!("{item}-list"),
-        (None, None) => slug(&operation.name()),
+        (None, None) => slug(&name_of(operation)),
     }
 }
 

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 
 use located::{Place, Source};
+use openapi::{Document, Operation, required};
 use serde_json::Value as Json;
 
-use super::{
-    document::{Document, Operation},
-    request::{Draft, Twist, status_rule},
-    sample::required,
-};
+use super::request::{Draft, Twist, status_rule};
 use crate::import::{
     Imported, ImportedFile, Notes,
     slug::{Unique, slug},
@@ -61,49 +58,48 @@ impl<'a> Writer<'a> {
         let mut draft = Draft::new(self.document, self.all);
         let mut step = draft.call(operation, Twist::None);
         step.set("expect", draft.expect_success(operation));
-        self.add(operation, operation.name(), summary(operation, "works"), draft, step);
+        self.add(operation, name_of(operation), summary(operation, "works"), draft, step);
     }
 
     fn without_fields(&mut self, operation: &'a Operation<'a>) {
         let Some(refusal) = refusal(operation) else { return };
-        let body = operation.spec.get("requestBody").map(|body| self.document.resolve(body));
-        let schema = body.and_then(|body| body.pointer("/content/application~1json/schema"));
+        let schema = operation.body().pointer("/content/application~1json/schema");
         let schema = schema.map_or(&Json::Null, |schema| self.document.resolve(schema));
         for field in required(schema).into_iter().take(FIELDS_MAX) {
             let mut draft = Draft::new(self.document, self.all);
             let mut step = draft.call(operation, Twist::WithoutField(field));
             step.set("expect", Map::one("status", refusal.clone()));
-            let name = format!("{} without {field}", operation.name());
+            let name = format!("{} without {field}", name_of(operation));
             self.add(operation, name, summary(operation, &format!("refuses a request without `{field}`")), draft, step);
         }
     }
 
     fn unknown_id(&mut self, operation: &'a Operation<'a>) {
-        if !operation.path.contains('{') || !operation.declares("404") {
+        if !operation.path.contains('{') || !declares(operation, "404") {
             return;
         }
         let mut draft = Draft::new(self.document, self.all);
         let mut step = draft.call(operation, Twist::UnknownId);
         step.set("expect", Map::one("status", status_rule("404")));
-        let name = format!("{} of nothing", operation.name());
+        let name = format!("{} of nothing", name_of(operation));
         self.add(operation, name, summary(operation, "tells when there is no such thing"), draft, step);
     }
 
     fn without_credentials(&mut self, operation: &'a Operation<'a>) {
-        if !operation.declares("401") {
+        if !declares(operation, "401") {
             return;
         }
         let mut draft = Draft::new(self.document, self.all);
         let mut step = draft.call(operation, Twist::WithoutCredentials);
         step.set("expect", Map::one("status", status_rule("401")));
-        let name = format!("{} without credentials", operation.name());
+        let name = format!("{} without credentials", name_of(operation));
         self.add(operation, name, summary(operation, "refuses who does not say who they are"), draft, step);
     }
 
     /// Deletes a thing and finds it gone.
     fn life(&mut self, delete: &'a Operation<'a>) {
         let get = self.all.iter().find(|other| other.method == "get" && other.path == delete.path);
-        let Some(get) = get.filter(|get| delete.method == "delete" && get.declares("404")) else { return };
+        let Some(get) = get.filter(|get| delete.method == "delete" && declares(get, "404")) else { return };
         let mut draft = Draft::new(self.document, self.all);
         let mut read = draft.call(get, Twist::None);
         read.set("expect", draft.expect_success(get));
@@ -117,12 +113,12 @@ impl<'a> Writer<'a> {
         let mut gone = draft.call(get, Twist::None);
         gone.set("expect", Map::one("status", status_rule("404")));
         let title = format!("{}: what is deleted is gone", delete.path);
-        self.add(delete, format!("{} is gone", delete.name()), title, draft, gone);
+        self.add(delete, format!("{} is gone", name_of(delete)), title, draft, gone);
     }
 
     fn add(&mut self, operation: &'a Operation<'a>, name: String, title: String, mut draft: Draft<'a>, last: Map) {
         let name = self.names.name(&slug(&name), "-");
-        let place = self.document.place(operation);
+        let place = operation.place();
         for todo in std::mem::take(&mut draft.todos) {
             self.notes.todo(place, todo);
         }
@@ -145,9 +141,17 @@ impl<'a> Writer<'a> {
     }
 }
 
+pub(super) fn name_of(operation: &Operation<'_>) -> String {
+    operation.id().map_or_else(|| format!("{} {}", operation.method, operation.path), str::to_owned)
+}
+
+fn declares(operation: &Operation<'_>, status: &str) -> bool {
+    operation.responses().any(|(declared, _)| declared.eq_ignore_ascii_case(status))
+}
+
 /// The declared statuses for a request that is wrong.
 fn refusal(operation: &Operation<'_>) -> Option<Yaml> {
-    let declared = REFUSALS.into_iter().filter(|status| operation.declares(status)).map(status_rule);
+    let declared = REFUSALS.into_iter().filter(|status| declares(operation, status)).map(status_rule);
     let mut declared: Vec<_> = declared.collect();
     match declared.len() {
         0 => None,

@@ -1,21 +1,18 @@
 //! A definition from an `OpenAPI` document: collections and their items become tables with stateful operations, all else
 //! answers with an example of its schema; input is checked, errors look like the document's.
 //!
-//! `document` reads and follows references, `schema` and `sample` turn schemas into checks and examples, `resources`
-//! finds the tables, `operation` writes each operation.
+//! The crate `openapi` reads the document; `resources` finds the tables, `operation` writes each operation.
 
-mod document;
 mod operation;
 mod resources;
-mod sample;
-mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use located::{Diagnostics, Source};
+use openapi::{Document, Operation, Samples, Side, references, required};
 use serde_json::{Map, Value as Json, json};
 
-use self::{document::Document, operation::Writer, resources::Resources};
+use self::{operation::Writer, resources::Resources};
 use super::{
     Imported,
     write::{below, key},
@@ -45,7 +42,7 @@ pub fn import(source: &Source) -> Result<Imported, Diagnostics> {
     if !stubs.is_empty() {
         sections.push(("stubs", stubs.into()));
     }
-    sections.push(("schemas", Json::Object(document.schemas(&used(&sections)))));
+    sections.push(("schemas", Json::Object(document.named_schemas(&used(&sections), Side::Request))));
     let mut definition = format!("# Made from {}; yours to change.\n", source.name());
     for note in &notes {
         definition.push_str(&format!("# Not carried over: {note}\n"));
@@ -67,10 +64,25 @@ fn section_below(value: &Json) -> String {
     }
 }
 
+/// `OPTIONS` is no twin's business.
+fn operations(document: &Document) -> Vec<Operation<'_>> {
+    document.operations().into_iter().filter(|operation| operation.method != "options").collect()
+}
+
+/// The first good answer: its status, and itself.
+fn success<'a>(operation: &Operation<'a>) -> (u16, &'a Json) {
+    operation.success().map_or((200, &Json::Null), |(status, response)| (status.parse().unwrap_or(200), response))
+}
+
+/// What the twin answers and knows is as its service shows it.
+fn samples(document: &Document) -> Samples<'_> {
+    Samples::new(document, Side::Answer)
+}
+
 /// The named schemas that the written parts refer to.
 fn used(sections: &[(&str, Json)]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    sections.iter().for_each(|(_, value)| schema::references(value, &mut names));
+    sections.iter().for_each(|(_, value)| references(value, &mut names));
     names
 }
 
@@ -98,9 +110,9 @@ fn auth(document: &Document) -> Option<Json> {
 
 /// How most lists of the document come in pages.
 fn paging(document: &Document, resources: &Resources) -> Option<Json> {
-    let lists = document.operations().into_iter().filter(|operation| resources.is_list(operation));
+    let lists = operations(document).into_iter().filter(|operation| resources.is_list(operation));
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for parameter in lists.flat_map(|operation| operation.parameters) {
+    for parameter in lists.flat_map(|operation| operation.parameters()) {
         if parameter["in"] == "query" {
             *counts.entry(parameter["name"].as_str().unwrap_or_default()).or_default() += 1;
         }
@@ -133,14 +145,13 @@ fn paging(document: &Document, resources: &Resources) -> Option<Json> {
 fn errors(document: &Document) -> Json {
     let mut invalid = 400;
     let mut body = None;
-    for operation in document.operations() {
-        let Some(responses) = operation.spec.get("responses").and_then(Json::as_object) else { continue };
-        if responses.contains_key("422") {
+    for operation in operations(document) {
+        if operation.responses().any(|(status, _)| status == "422") {
             invalid = 422;
         }
-        let failures = responses.iter().filter(|(status, _)| status.starts_with('4') || *status == "default");
+        let failures = operation.responses().filter(|(status, _)| status.starts_with('4') || *status == "default");
         for (_, response) in failures {
-            let schema = document.json_schema_of(document.resolve(response));
+            let schema = document.body_schema(response);
             body = body.or_else(|| schema.map(|schema| said(document, schema, 0)).filter(Json::is_object));
         }
     }
@@ -156,9 +167,9 @@ const ERROR_DEPTH_MAX: usize = 4;
 /// An error by its schema: what its fields are called says what they mean.
 fn said(document: &Document, schema: &Json, depth: usize) -> Json {
     let flat = document.flat(schema);
-    let required = sample::required(&flat);
+    let (required, samples) = (required(&flat), samples(document));
     let Some(properties) = flat["properties"].as_object().filter(|_| depth < ERROR_DEPTH_MAX) else {
-        return document.sample(schema);
+        return samples.of_schema(schema);
     };
     let mut body = Map::new();
     for (name, property) in properties {
@@ -172,7 +183,7 @@ fn said(document: &Document, schema: &Json, depth: usize) -> Json {
             "param" | "field" | "pointer" => json!("{{ field }}"),
             "error" | "errors" if property.get("items").is_none() => said(document, property, depth + 1),
             "errors" => json!([said(document, &property["items"], depth + 1)]),
-            _ if required.contains(&name.as_str()) => document.sample(property),
+            _ if required.contains(&name.as_str()) => samples.of_schema(property),
             _ => continue,
         };
         body.insert(name.clone(), value);

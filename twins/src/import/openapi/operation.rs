@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use openapi::{Document, Operation, Side, references};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    document::{Document, Operation},
+    operations,
     resources::{Resource, Resources, Role, list_of, plain},
+    samples, success,
 };
 
 const NOTES_MAX: usize = 200; // a document that needs more is not carried over at all
@@ -27,11 +29,11 @@ impl<'a> Writer<'a> {
 
     pub(super) fn operations(&mut self) -> Map<String, Json> {
         let mut written = Map::new();
-        for operation in self.document.operations() {
+        for operation in operations(self.document) {
             let role = self.resources.role(self.document, &operation);
             let name = self.name(&operation, role.as_ref().map(|(resource, role)| (resource.table.as_str(), *role)));
             let one = self.operation(&operation, role);
-            if is_route(&operation.path) {
+            if is_route(&operation.route) {
                 written.insert(name, one.into());
             } else {
                 self.stub(&name, &operation, &one);
@@ -48,12 +50,12 @@ impl<'a> Writer<'a> {
 
     /// The document's own name, or one of table and role.
     fn name(&mut self, operation: &Operation<'_>, role: Option<(&str, Role)>) -> String {
-        let given = operation.spec.get("operationId").and_then(Json::as_str);
-        let given = given.map(|id| id.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.', "_"));
+        let given =
+            operation.id().map(|id| id.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.', "_"));
         let made = || match role {
             Some((table, role)) => format!("{table}.{}", format!("{role:?}").to_lowercase()),
             None => {
-                let words = operation.path.split(|letter: char| !letter.is_ascii_alphanumeric());
+                let words = operation.route.split(|letter: char| !letter.is_ascii_alphanumeric());
                 let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
                 format!("{}.{}", words.join("_"), operation.method)
             }
@@ -66,7 +68,7 @@ impl<'a> Writer<'a> {
     }
 
     fn operation(&mut self, operation: &Operation<'_>, role: Option<(&Resource, Role)>) -> Map<String, Json> {
-        let route = format!("{} {}", operation.method.to_uppercase(), operation.path);
+        let route = format!("{} {}", operation.method.to_uppercase(), operation.route);
         let mut one = Map::from_iter([("route".to_owned(), json!(route))]);
         match role {
             Some((resource, role)) => self.stateful(&mut one, operation, resource, role),
@@ -92,9 +94,9 @@ impl<'a> Writer<'a> {
     }
 
     fn stateful(&self, one: &mut Map<String, Json>, operation: &Operation<'_>, resource: &Resource, role: Role) {
-        let (status, success) = operation.success(self.document);
+        let (status, answered) = success(operation);
         one.insert(format!("{role:?}").to_lowercase(), json!(resource.table));
-        let answers = self.document.json_schema_of(success).is_some();
+        let answers = self.document.body_schema(answered).is_some();
         let mut answer = Map::new();
         let usual = if role == Role::Create { 201 } else { 200 };
         if status != usual && (role != Role::Delete || answers) {
@@ -104,7 +106,7 @@ impl<'a> Writer<'a> {
             Role::List => {
                 let body = self.list(operation);
                 answer.extend(body.map(|body| ("body".to_owned(), body)));
-                let parameters = operation.parameters.iter().filter(|parameter| parameter["in"] == "query");
+                let parameters = operation.parameters().into_iter().filter(|parameter| parameter["in"] == "query");
                 let columns = resource.row["properties"].as_object();
                 let filters = parameters.filter_map(|parameter| parameter["name"].as_str());
                 let filters = filters.filter(|name| columns.is_some_and(|columns| columns.contains_key(*name)));
@@ -115,8 +117,8 @@ impl<'a> Writer<'a> {
             }
             Role::Delete => {
                 if answers {
-                    let media = self.document.media(success).unwrap_or(&Json::Null);
-                    answer.insert("body".to_owned(), plain(self.document.sample_of(media)));
+                    let media = self.document.media(answered).unwrap_or(&Json::Null);
+                    answer.insert("body".to_owned(), plain(samples(self.document).of_media(media)));
                 } else if !matches!(status, 204) {
                     answer.extend([("status".to_owned(), json!(status)), ("empty".to_owned(), json!(true))]);
                 }
@@ -148,7 +150,7 @@ impl<'a> Writer<'a> {
     /// The envelope of a list, by what its fields are called.
     fn list(&self, operation: &Operation<'_>) -> Option<Json> {
         let Some(property) = list_of(self.document, operation)? else { return Some(json!("{{ items }}")) };
-        let schema = self.document.flat(self.document.json_schema_of(operation.success(self.document).1)?);
+        let schema = self.document.flat(self.document.body_schema(success(operation).1)?);
         let mut envelope = Map::new();
         for (name, value) in schema["properties"].as_object()? {
             let known = match name.to_lowercase().replace('_', "").as_str() {
@@ -164,7 +166,7 @@ impl<'a> Writer<'a> {
                 "next" | "nextpage" | "nexturl" => "{{ url.next }}",
                 "previous" | "prev" => "{{ url.previous }}",
                 _ => {
-                    envelope.insert(name.clone(), plain(self.document.sample(value)));
+                    envelope.insert(name.clone(), plain(samples(self.document).of_schema(value)));
                     continue;
                 }
             };
@@ -175,11 +177,11 @@ impl<'a> Writer<'a> {
 
     /// What cannot be stateful answers with its example.
     fn example(&self, operation: &Operation<'_>) -> Json {
-        let (status, success) = operation.success(self.document);
-        match self.document.media(success) {
+        let (status, answered) = success(operation);
+        match self.document.media(answered) {
             None => json!({"status": status, "empty": true}),
             Some(media) => {
-                let body = plain(self.document.sample_of(media));
+                let body = plain(samples(self.document).of_media(media));
                 if status == 200 { json!({ "body": body }) } else { json!({"status": status, "body": body}) }
             }
         }
@@ -189,18 +191,18 @@ impl<'a> Writer<'a> {
     fn input(&mut self, operation: &Operation<'_>) -> Option<Json> {
         let schema = match operation.method {
             "get" | "delete" | "head" => self.query_schema(operation)?,
-            _ => self.document.input_schema(operation.input(self.document)?),
+            _ => self.document.schema(self.document.body_schema(operation.body())?, Side::Request),
         };
         let mut names = BTreeSet::new();
-        super::schema::references(&schema, &mut names);
+        references(&schema, &mut names);
         let mut whole = schema.clone();
         if let Json::Object(map) = &mut whole {
-            map.insert("$defs".to_owned(), self.document.schemas(&names).into());
+            map.insert("$defs".to_owned(), self.document.named_schemas(&names, Side::Request).into());
         }
         match jsonschema::validator_for(&whole) {
             Ok(_) => Some(schema),
             Err(error) => {
-                let place = format!("{} {}", operation.method.to_uppercase(), operation.path);
+                let place = format!("{} {}", operation.method.to_uppercase(), operation.route);
                 self.note(format!("the check of what {place} takes: {error}").replace('\n', " "));
                 None
             }
@@ -208,12 +210,12 @@ impl<'a> Writer<'a> {
     }
 
     fn query_schema(&self, operation: &Operation<'_>) -> Option<Json> {
-        let parameters = operation.parameters.iter().filter(|parameter| parameter["in"] == "query");
+        let parameters = operation.parameters().into_iter().filter(|parameter| parameter["in"] == "query");
         let (mut properties, mut required) = (Map::new(), Vec::new());
         for parameter in parameters {
             let name = parameter["name"].as_str().unwrap_or_default();
             // A list in a query has many spellings; only what is one value is checked.
-            let schema = self.document.input_schema(self.document.resolve(&parameter["schema"]));
+            let schema = self.document.schema(self.document.resolve(&parameter["schema"]), Side::Request);
             if !matches!(schema["type"].as_str(), Some("array" | "object")) && !name.contains('[') {
                 properties.insert(name.to_owned(), schema);
                 if parameter["required"] == true {
@@ -241,8 +243,8 @@ impl<'a> Writer<'a> {
             answer.remove("empty");
         }
         let method = operation.method.to_uppercase();
-        self.note(format!("state of {method} {}, whose path no route can say: it is a stub", operation.path));
-        self.stubs.push(json!({"stub": name, "method": method, "path": operation.path, "answer": answer}));
+        self.note(format!("state of {method} {}, whose path no route can say: it is a stub", operation.route));
+        self.stubs.push(json!({"stub": name, "method": method, "path": operation.route, "answer": answer}));
     }
 }
 

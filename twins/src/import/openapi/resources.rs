@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use openapi::{Document, Operation, kind, required};
 use serde_json::{Map, Value as Json, json};
 
-use super::{
-    document::{Document, Operation},
-    sample::{kind, required},
-};
+use super::{operations, samples, success};
 
 /// Every collection, by its path.
 pub(super) struct Resources(BTreeMap<String, Resource>);
@@ -40,13 +38,13 @@ pub(super) enum Role {
 
 impl Resources {
     pub(super) fn of(document: &Document) -> Self {
-        let operations = document.operations();
+        let operations = operations(document);
         let mut found = BTreeMap::new();
         for operation in &operations {
-            let Some((collection, parameter)) = item(&operation.path) else { continue };
-            let one_of = |method: &str| operations.iter().find(|it| it.path == operation.path && it.method == method);
+            let Some((collection, parameter)) = item(&operation.route) else { continue };
+            let one_of = |method: &str| operations.iter().find(|it| it.route == operation.route && it.method == method);
             let of_collection =
-                |method: &str| operations.iter().find(|it| it.path == collection && it.method == method);
+                |method: &str| operations.iter().find(|it| it.route == collection && it.method == method);
             let shows =
                 one_of("get").or_else(|| of_collection("post")).or_else(|| one_of("put")).or_else(|| one_of("patch"));
             let reads = one_of("get").is_some() || of_collection("post").is_some() || of_collection("get").is_some();
@@ -60,7 +58,7 @@ impl Resources {
 
     /// The resource of an operation, and what the operation is to it.
     pub(super) fn role(&self, document: &Document, operation: &Operation<'_>) -> Option<(&Resource, Role)> {
-        if let Some(resource) = self.0.get(&operation.path) {
+        if let Some(resource) = self.0.get(&operation.route) {
             let role = match operation.method {
                 "get" if list_of(document, operation).is_some() => Role::List,
                 "post" => Role::Create,
@@ -68,7 +66,7 @@ impl Resources {
             };
             return Some((resource, role));
         }
-        let resource = self.0.get(item(&operation.path)?.0)?;
+        let resource = self.0.get(item(&operation.route)?.0)?;
         let role = match operation.method {
             "get" => Role::Get,
             "put" => Role::Replace,
@@ -80,7 +78,7 @@ impl Resources {
     }
 
     pub(super) fn is_list(&self, operation: &Operation<'_>) -> bool {
-        operation.method == "get" && self.0.contains_key(&operation.path)
+        operation.method == "get" && self.0.contains_key(&operation.route)
     }
 
     /// Each table with its ids and one first row.
@@ -101,8 +99,8 @@ impl Resource {
         shows: &Operation<'_>,
         creates: Option<&Operation<'_>>,
     ) -> Option<Self> {
-        let (_, success) = shows.success(document);
-        let answer = document.json_schema_of(success).or_else(|| shows.input(document))?;
+        let (_, answered) = success(shows);
+        let answer = document.body_schema(answered).or_else(|| document.body_schema(shows.body()))?;
         let whole = document.flat(answer);
         let has_id = |schema: &Json| id_field(schema, parameter).is_some();
         // `{"data": {…}}`: the row is inside.
@@ -117,7 +115,7 @@ impl Resource {
         }
         let id = id_field(&row, parameter).unwrap_or_else(|| "id".to_owned());
         let id_schema = document.resolve(&row["properties"][&id]).clone();
-        let sent = creates.and_then(|creates| creates.input(document)).map(|input| document.flat(input));
+        let sent = creates.and_then(|creates| document.body_schema(creates.body())).map(|input| document.flat(input));
         let from_client =
             id_schema["readOnly"] != true && sent.is_some_and(|sent| sent["properties"].get(&id).is_some());
         let table = collection.rsplit('/').find(|segment| !segment.is_empty() && !segment.contains('{'))?;
@@ -146,15 +144,16 @@ impl Resource {
             table.insert("id".to_owned(), id.into());
         }
         if self.parents.is_empty() {
-            table.insert("rows".to_owned(), json!([document.sample(&self.row)]));
+            table.insert("rows".to_owned(), json!([samples(document).of_schema(&self.row)]));
         }
         table.into()
     }
 
     /// What a row needs and no client has to send.
     pub(super) fn defaults(&self, document: &Document) -> Map<String, Json> {
+        let samples = samples(document);
         let needed = required(&self.row).into_iter().filter(|name| *name != self.id);
-        needed.map(|name| (name.to_owned(), plain(document.sample(&self.row["properties"][name])))).collect()
+        needed.map(|name| (name.to_owned(), plain(samples.of_schema(&self.row["properties"][name])))).collect()
     }
 }
 
@@ -187,7 +186,7 @@ fn id_field(row: &Json, parameter: &str) -> Option<String> {
 
 /// How the answer of an operation holds a list: at a property, or itself.
 pub(super) fn list_of(document: &Document, operation: &Operation<'_>) -> Option<Option<String>> {
-    let schema = document.flat(document.json_schema_of(operation.success(document).1)?);
+    let schema = document.flat(document.body_schema(success(operation).1)?);
     if kind(&schema) == "array" {
         return Some(None);
     }

@@ -2,49 +2,94 @@
 
 use serde_json::{Map, Number, Value as Json, json};
 
-use super::document::Document;
+use crate::{Document, Side};
 
 const DEPTH_MAX: usize = 6; // below is nothing: a tree of itself ends
 const OPTIONAL_DEPTH_MAX: usize = 2; // optional fields are shown on top, not in every corner
 const ITEMS_MAX: u64 = 5;
 const TEXT_CHARS_MAX: u64 = 200;
 
-impl Document {
+/// Texts by the name of their format.
+const TEXTS: [(&str, &str); 17] = [
+    ("date-time", "2026-01-02T03:04:05Z"),
+    ("date", "2026-01-02"),
+    ("time", "03:04:05Z"),
+    ("duration", "PT1H"),
+    ("uuid", "6f1c9a52-3f0d-4c58-9d6b-0c8a4b7e2d11"),
+    ("email", "ada@example.com"),
+    ("idn-email", "ada@example.com"),
+    ("uri", "https://example.com/"),
+    ("url", "https://example.com/"),
+    ("uri-reference", "https://example.com/"),
+    ("iri", "https://example.com/"),
+    ("hostname", "example.com"),
+    ("idn-hostname", "example.com"),
+    ("ipv4", "192.0.2.1"),
+    ("ipv6", "2001:db8::1"),
+    ("byte", "aGVsbG8="),
+    ("password", "correct-horse-1"),
+];
+
+/// Makes data for schemas of one document.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    document: &'a Document,
+    side: Side,
+    texts: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Samples<'a> {
+    pub fn new(document: &'a Document, side: Side) -> Self {
+        Self { document, side, texts: &[] }
+    }
+
+    /// Texts of the caller's by the name of their format, instead of the usual ones.
+    #[must_use]
+    pub fn with_texts(self, texts: &'a [(&'a str, &'a str)]) -> Self {
+        Self { texts, ..self }
+    }
+
     /// The example of a media type or a parameter, else a sample of its schema.
-    pub(super) fn sample_of(&self, holder: &Json) -> Json {
+    pub fn of_media(&self, holder: &Json) -> Json {
         if let Some(example) = holder.get("example") {
             return example.clone();
         }
         let examples = holder.get("examples").and_then(Json::as_object);
         let first = examples.and_then(|examples| examples.values().next());
-        if let Some(value) = first.and_then(|example| self.resolve(example).get("value")) {
-            return value.clone();
-        }
-        self.sample(&holder["schema"], 0)
+        let value = first.and_then(|example| self.document.resolve(example).get("value"));
+        value.cloned().unwrap_or_else(|| self.of_schema(&holder["schema"]))
     }
 
-    fn sample(&self, schema: &Json, depth: usize) -> Json {
-        let schema = self.resolve(schema);
+    pub fn of_schema(&self, schema: &Json) -> Json {
+        self.sampled(schema, 0)
+    }
+
+    fn sampled(&self, schema: &Json, depth: usize) -> Json {
+        let schema = self.document.resolve(schema);
         if let Some(value) = given(schema) {
             return value;
         }
         if let Some(parts) = schema.get("allOf").and_then(Json::as_array) {
             return self.merged(schema, parts, depth);
         }
-        for choice in ["oneOf", "anyOf"] {
-            if let Some(first) = schema.get(choice).and_then(|all| all.get(0)).filter(|_| depth <= DEPTH_MAX) {
-                return self.sample(first, depth + 1);
-            }
+        if let Some(choice) = self.choice(schema).filter(|_| depth <= DEPTH_MAX) {
+            return self.sampled(choice, depth + 1);
         }
         match kind(schema) {
             "object" => self.object(schema, depth),
             "array" => self.array(schema, depth),
-            "string" => text(schema),
+            "string" => self.text(schema),
             "integer" => number(schema, 1.0, true),
             "number" => number(schema, 1.5, false),
             "boolean" => json!(true),
             _ => Json::Null,
         }
+    }
+
+    /// The first alternative that is something.
+    fn choice<'s>(&self, schema: &'s Json) -> Option<&'s Json> {
+        let choices = ["oneOf", "anyOf"].into_iter().find_map(|choice| schema.get(choice)?.as_array())?;
+        choices.iter().find(|choice| kind(self.document.resolve(choice)) != "null").or_else(|| choices.first())
     }
 
     fn merged(&self, schema: &Json, parts: &[Json], depth: usize) -> Json {
@@ -53,7 +98,7 @@ impl Document {
             return all.into();
         }
         for part in parts {
-            match self.sample(part, depth + 1) {
+            match self.sampled(part, depth + 1) {
                 Json::Object(more) => all.extend(more),
                 other if parts.len() == 1 => return other,
                 _ => {}
@@ -66,25 +111,32 @@ impl Document {
     }
 
     fn object(&self, schema: &Json, depth: usize) -> Json {
-        let mut object = Map::new();
-        let Some(properties) = schema.get("properties").and_then(Json::as_object) else { return object.into() };
         let required = required(schema);
-        for (name, property) in properties {
-            let is_wanted = depth < OPTIONAL_DEPTH_MAX || required.contains(&name.as_str());
-            // The server sets what is read-only.
-            if is_wanted && depth <= DEPTH_MAX && self.resolve(property)["readOnly"] != true {
-                object.insert(name.clone(), self.sample(property, depth + 1));
-            }
-        }
-        object.into()
+        let properties = schema.get("properties").and_then(Json::as_object).filter(|_| depth <= DEPTH_MAX);
+        let is_wanted = |name: &String| depth < OPTIONAL_DEPTH_MAX || required.contains(&name.as_str());
+        let is_here = |property: &Json| self.document.resolve(property)[self.side.absent()] != true;
+        let shown = properties.into_iter().flatten().filter(|(name, property)| is_wanted(name) && is_here(property));
+        Json::Object(shown.map(|(name, property)| (name.clone(), self.sampled(property, depth + 1))).collect())
     }
 
     fn array(&self, schema: &Json, depth: usize) -> Json {
-        if depth > DEPTH_MAX {
+        if depth >= DEPTH_MAX {
             return json!([]);
         }
         let count = schema["minItems"].as_u64().unwrap_or(1).clamp(1, ITEMS_MAX);
-        (0..count).map(|_| self.sample(&schema["items"], depth + 1)).collect()
+        (0..count).map(|_| self.sampled(&schema["items"], depth + 1)).collect()
+    }
+
+    fn text(&self, schema: &Json) -> Json {
+        let format = schema["format"].as_str().unwrap_or_default();
+        if let Some((_, text)) = self.texts.iter().chain(&TEXTS).find(|(name, _)| *name == format) {
+            return (*text).into();
+        }
+        let least = schema["minLength"].as_u64().unwrap_or(0).min(TEXT_CHARS_MAX);
+        let most = schema["maxLength"].as_u64().unwrap_or(TEXT_CHARS_MAX);
+        let word = "text";
+        let length = usize::try_from((word.len() as u64).max(least).min(most)).unwrap_or(word.len());
+        word.chars().cycle().take(length).collect::<String>().into()
     }
 }
 
@@ -96,46 +148,20 @@ fn given(schema: &Json) -> Option<Json> {
     value.or_else(|| plain("default")).or_else(|| first("enum")).cloned()
 }
 
-pub(super) fn required(schema: &Json) -> Vec<&str> {
+/// The names of the fields that a schema asks for.
+pub fn required(schema: &Json) -> Vec<&str> {
     schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect()
 }
 
 /// The type, or the first of several that is not null; a schema with properties is an object.
-fn kind(schema: &Json) -> &str {
+pub fn kind(schema: &Json) -> &str {
     match &schema["type"] {
         Json::String(kind) => kind,
         Json::Array(kinds) => kinds.iter().filter_map(Json::as_str).find(|kind| *kind != "null").unwrap_or("null"),
-        _ if schema.get("properties").is_some() => "object",
+        _ if schema.get("properties").is_some() || schema.get("additionalProperties").is_some() => "object",
         _ if schema.get("items").is_some() => "array",
         _ => "string",
     }
-}
-
-fn text(schema: &Json) -> Json {
-    let plain = match schema["format"].as_str().unwrap_or_default() {
-        "date-time" => "2026-01-02T03:04:05Z",
-        "date" => "2026-01-02",
-        "time" => "03:04:05Z",
-        "duration" => "PT1H",
-        // Drawn afresh, since services like these to be unique.
-        "uuid" => "{{ random.uuid }}",
-        "email" | "idn-email" => "{{ random.email }}",
-        "uri" | "url" | "uri-reference" | "iri" => "https://example.com/",
-        "hostname" | "idn-hostname" => "example.com",
-        "ipv4" => "192.0.2.1",
-        "ipv6" => "2001:db8::1",
-        "byte" => "aGVsbG8=",
-        "password" => "correct-horse-1",
-        _ => "",
-    };
-    if !plain.is_empty() {
-        return plain.into();
-    }
-    let least = schema["minLength"].as_u64().unwrap_or(0).min(TEXT_CHARS_MAX);
-    let most = schema["maxLength"].as_u64().unwrap_or(TEXT_CHARS_MAX);
-    let word = "text";
-    let length = usize::try_from((word.len() as u64).max(least).min(most)).unwrap_or(word.len());
-    word.chars().cycle().take(length).collect::<String>().into()
 }
 
 /// The usual number, moved between the limits, on the grid of `multipleOf`.
@@ -159,7 +185,7 @@ fn number(schema: &Json, usual: f64, is_whole: bool) -> Json {
         }
     }
     if is_whole || value.fract() == 0.0 && value.abs() < 1e15 {
-        // A limit beyond this is a mistake, not a test.
+        // A limit beyond this is a mistake, not an example.
         return json!(value as i64);
     }
     Number::from_f64(value).map_or(Json::Null, Json::Number)
@@ -170,16 +196,21 @@ mod tests {
     use located::Source;
     use serde_json::{Value as Json, json};
 
-    use super::Document;
+    use super::Samples;
+    use crate::{Document, Side};
 
-    fn sample(schema: &Json) -> Json {
+    fn document() -> Document {
         let root = json!({ "openapi": "3.1.0", "components": { "schemas": {
             "tree": { "type": "object", "required": ["name", "child"], "properties": {
                 "name": { "type": "string" }, "child": { "$ref": "#/components/schemas/tree" } } },
             "circle": { "$ref": "#/components/schemas/circle" },
             "choice": { "oneOf": [{ "$ref": "#/components/schemas/choice" }] },
         } } });
-        Document::read(&Source::new("a.json", root.to_string())).unwrap().sample(schema, 0)
+        Document::read(&Source::new("a.json", root.to_string())).unwrap()
+    }
+
+    fn sample(schema: &Json) -> Json {
+        Samples::new(&document(), Side::Request).of_schema(schema)
     }
 
     #[test]
@@ -206,12 +237,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_is_used_and_what_is_read_only_is_not_sent() {
+    fn what_is_given_is_used() {
         assert_eq!(sample(&json!({ "type": "string", "example": "mug", "default": "cup" })), "mug");
-        let schema =
-            json!({ "properties": { "id": { "type": "integer", "readOnly": true }, "n": { "type": "integer" } } });
-        assert_eq!(sample(&schema), json!({ "n": 1 }));
-        assert_eq!(sample(&json!({ "type": "string", "format": "uuid" })), "{{ random.uuid }}");
+        let document = document();
+        let samples = Samples::new(&document, Side::Answer).with_texts(&[("uuid", "{{ random.uuid }}")]);
+        assert_eq!(samples.of_schema(&json!({ "type": "string", "format": "uuid" })), "{{ random.uuid }}");
+        assert_eq!(samples.of_media(&json!({ "examples": { "one": { "value": 1 } }, "schema": { "example": 2 } })), 1);
+    }
+
+    #[test]
+    fn a_side_has_only_its_own_fields() {
+        let document = document();
+        let schema = json!({ "properties": {
+            "id": { "type": "integer", "readOnly": true },
+            "n": { "type": "integer" },
+            "secret": { "type": "string", "writeOnly": true },
+        } });
+        let of = |side| Samples::new(&document, side).of_schema(&schema);
+        assert_eq!(of(Side::Request), json!({ "n": 1, "secret": "text" }));
+        assert_eq!(of(Side::Answer), json!({ "id": 1, "n": 1 }));
     }
 
     #[test]
