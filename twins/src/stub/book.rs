@@ -1,15 +1,14 @@
-//! All stubs of a twin: found by path first, asked for their conditions then, and moved between the states of their
-//! scenarios. A clone is a snapshot.
+//! All stubs of a twin: found by the index first, asked for their conditions then, and moved between the states of
+//! their scenarios. A clone is a snapshot.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
 
-use regex::RegexSet;
 use rpds::HashTrieMapSync;
 
-use super::{Stub, Where, view::View};
+use super::{Stub, index::Index, view::View};
 
 pub(crate) const STARTED: &str = "Started";
 const STUBS_MAX: usize = 100_000; // of one twin
@@ -23,16 +22,6 @@ pub(crate) struct Stubs {
     states: BTreeMap<String, String>,
     hits: HashTrieMapSync<u64, u64>,
     next_number: u64,
-}
-
-/// Where to look for a path.
-struct Index {
-    by_path: HashMap<String, Vec<usize>>,
-    path_patterns: RegexSet,
-    of_path_pattern: Vec<usize>,
-    url_patterns: RegexSet,
-    of_url_pattern: Vec<usize>,
-    anywhere: Vec<usize>,
 }
 
 impl Stubs {
@@ -142,57 +131,3 @@ impl Stubs {
         self.states.clear();
     }
 }
-
-impl Index {
-    fn of(stubs: &[Arc<Stub>]) -> Self {
-        let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
-        let (mut paths, mut urls, mut anywhere) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()), Vec::new());
-        for (place, stub) in stubs.iter().enumerate() {
-            match &stub.at {
-                Where::Path(path) => by_path.entry(path.clone()).or_default().push(place),
-                Where::Url(url) => {
-                    let path = url.split('?').next().unwrap_or_default();
-                    by_path.entry(path.to_owned()).or_default().push(place);
-                }
-                Where::PathPattern(pattern, _) => {
-                    paths.0.push(pattern.as_str());
-                    paths.1.push(place);
-                }
-                Where::UrlPattern(pattern) => {
-                    urls.0.push(pattern.as_str());
-                    urls.1.push(place);
-                }
-                Where::Anywhere => anywhere.push(place),
-            }
-        }
-        // A set that is too large to compile: then each is asked by itself.
-        let set = |(patterns, places): (Vec<&str>, Vec<usize>), anywhere: &mut Vec<usize>| {
-            let built =
-                regex::RegexSetBuilder::new(patterns).dot_matches_new_line(true).size_limit(SET_BYTES_MAX).build();
-            built.map(|set| (set, places.clone())).unwrap_or_else(|_| {
-                anywhere.extend(places);
-                (RegexSet::empty(), Vec::new())
-            })
-        };
-        let (path_patterns, of_path_pattern) = set(paths, &mut anywhere);
-        let (url_patterns, of_url_pattern) = set(urls, &mut anywhere);
-        Self { by_path, path_patterns, of_path_pattern, url_patterns, of_url_pattern, anywhere }
-    }
-
-    /// Whose path can be the one of the request, in the order in which they are asked.
-    fn candidates(&self, view: &View<'_>) -> Vec<usize> {
-        let path = view.request.path.as_str();
-        let mut found = self.by_path.get(path).cloned().unwrap_or_default();
-        if !self.of_path_pattern.is_empty() {
-            found.extend(self.path_patterns.matches(path).iter().map(|place| self.of_path_pattern[place]));
-        }
-        if !self.of_url_pattern.is_empty() {
-            found.extend(self.url_patterns.matches(&view.url()).iter().map(|place| self.of_url_pattern[place]));
-        }
-        found.extend(&self.anywhere);
-        found.sort_unstable();
-        found
-    }
-}
-
-const SET_BYTES_MAX: usize = 64 * 1024 * 1024; // compiled: thousands of patterns

@@ -13,7 +13,7 @@ const HOLES: [&str; 2] = ["${json-unit.", "#{json-unit."];
 
 pub(crate) fn alike(expected: &Json, found: &Json, leniency: Leniency) -> bool {
     match (expected, found) {
-        (Json::String(text), _) if HOLES.iter().any(|hole| text.starts_with(hole)) => fills(text, found),
+        (Json::String(text), _) if is_hole(text) => fills(text, found),
         (Json::Object(wanted), Json::Object(given)) => {
             let each = wanted.iter().all(|(name, value)| {
                 given.get(name).map_or_else(|| is_ignored(value), |found| alike(value, found, leniency))
@@ -28,6 +28,11 @@ pub(crate) fn alike(expected: &Json, found: &Json, leniency: Leniency) -> bool {
         (Json::Number(wanted), Json::Number(given)) => wanted == given || wanted.as_f64() == given.as_f64(),
         _ => expected == found,
     }
+}
+
+/// Whether the text stands for more than itself.
+pub(crate) fn is_hole(text: &str) -> bool {
+    HOLES.iter().any(|hole| text.starts_with(hole))
 }
 
 /// Each expected item has one of its own.

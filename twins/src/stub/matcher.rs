@@ -229,6 +229,15 @@ impl Matcher {
         }
     }
 
+    /// The one text that fits.
+    pub(crate) fn equals(&self) -> Option<&str> {
+        match self {
+            Self::Equals(wanted) => Some(wanted),
+            Self::All(all) => all.iter().find_map(Self::equals),
+            _ => None,
+        }
+    }
+
     /// None: it is not there.
     pub(crate) fn fits(&self, subject: Option<&Subject<'_>>) -> bool {
         let text = subject.map(|subject| subject.text.as_ref());

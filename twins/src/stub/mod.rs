@@ -6,6 +6,7 @@
 mod answer;
 mod book;
 mod format;
+mod index;
 mod json;
 mod matcher;
 mod view;
@@ -23,7 +24,7 @@ use self::{
     matcher::{Matcher, whole},
 };
 pub(crate) use self::{
-    book::Stubs,
+    book::{STARTED, Stubs},
     format::StubFile,
     view::{View, shown},
 };
@@ -115,6 +116,13 @@ impl Stub {
 
     pub(crate) fn fits(&self, view: &View<'_>) -> bool {
         self.parts(view).all(|(_, _, fits)| fits)
+    }
+
+    /// The share of the conditions that the request does not meet: 0 fits.
+    pub(crate) fn distance(&self, view: &View<'_>) -> f64 {
+        let (all, missed) =
+            self.parts(view).fold((0, 0), |(all, missed), (_, _, fits)| (all + 1, missed + u32::from(!fits)));
+        f64::from(missed) / f64::from(all)
     }
 
     /// Each condition with its name and whether it holds, asked one after the other.

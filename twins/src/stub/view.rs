@@ -17,7 +17,7 @@ pub(crate) struct View<'a> {
 /// One text under test, and the JSON that it may be.
 pub(crate) struct Subject<'a> {
     pub(crate) text: Cow<'a, str>,
-    json: OnceCell<Option<Json>>,
+    json: OnceCell<Option<Cow<'a, Json>>>,
 }
 
 impl<'a> Subject<'a> {
@@ -27,7 +27,7 @@ impl<'a> Subject<'a> {
 
     /// None: it is no JSON.
     pub(crate) fn json(&self) -> Option<&Json> {
-        self.json.get_or_init(|| serde_json::from_str(&self.text).ok()).as_ref()
+        self.json.get_or_init(|| serde_json::from_str(&self.text).ok().map(Cow::Owned)).as_deref()
     }
 }
 
@@ -40,7 +40,7 @@ impl<'a> View<'a> {
         self.body.get_or_init(|| {
             let subject = Subject::new(String::from_utf8_lossy(&self.request.body));
             if let Content::Json(value) = &self.request.content {
-                subject.json.set(Some(value.clone())).ok();
+                subject.json.set(Some(Cow::Borrowed(value))).ok();
             }
             subject
         })
