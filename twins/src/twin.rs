@@ -288,7 +288,7 @@ impl Ids {
         self.advance(table).count
     }
 
-    fn next(&mut self, table: &'static str, length: usize) -> String {
+    pub(crate) fn next(&mut self, table: &'static str, length: usize) -> String {
         let Stream { count, seed } = self.advance(table);
         seed.token(count, length)
     }
@@ -310,6 +310,10 @@ pub(crate) trait AnyTwin: Send {
     fn violations(&self, request: &Request, operation: &str) -> Vec<Violation>;
     fn upstream(&self) -> Option<&Url> {
         None
+    }
+    /// Whether its own port has the admin API of `WireMock`.
+    fn speaks_wiremock(&self) -> bool {
+        false
     }
     fn state(&self) -> Value;
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String>;

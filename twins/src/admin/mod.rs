@@ -9,6 +9,7 @@
 
 mod journal;
 mod spaces;
+pub(crate) mod wiremock;
 
 use std::{
     collections::BTreeMap,

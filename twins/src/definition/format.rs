@@ -22,6 +22,10 @@ pub(super) struct File {
     /// The version of the API that it imitates.
     #[serde(default)]
     pub(super) version: String,
+    /// An admin API on the twin's own port, for clients that expect one there: `wiremock`. None, where left out: the
+    /// product under test could reset what it is judged by.
+    #[serde(default)]
+    pub(super) admin: Option<AdminFile>,
     /// Larger bodies are refused. Default 1 MiB.
     #[serde(default = "body_bytes_max")]
     pub(super) body_bytes_max: usize,
@@ -480,4 +484,11 @@ pub(super) struct Config {
     pub(super) keys: Option<BTreeMap<String, KeyFile>>,
     #[schemars(with = "Option<Vec<Json>>")]
     pub(super) webhooks: Option<Vec<Endpoint>>,
+}
+
+/// Below `/__admin`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AdminFile {
+    Wiremock,
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     errors::Sayings,
-    format::{AuthBy, IdFile, KeyFile, MoveFile, PagingFile, RateFile, SignFile, Stamp},
+    format::{AdminFile, AuthBy, IdFile, KeyFile, MoveFile, PagingFile, RateFile, SignFile, Stamp},
     template::{Node, Templates, Text},
 };
 use crate::engine::{idempotency::IdempotencyRule, routes::Routes};
@@ -28,6 +28,7 @@ pub(super) struct Plan {
     pub(super) rate_limit: Option<RateFile>,
     pub(super) webhooks: Option<Webhooks>,
     pub(super) stub_operations: Vec<&'static str>,
+    pub(super) admin: Option<AdminFile>,
 }
 
 pub(super) struct Auth {

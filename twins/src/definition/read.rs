@@ -94,6 +94,7 @@ pub(super) fn read(source: &Source) -> Result<Read, Diagnostics> {
         rate_limit: file.rate_limit,
         webhooks,
         stub_operations,
+        admin: file.admin,
     };
     let endpoints = file.webhooks.map(|webhooks| webhooks.to).unwrap_or_default();
     found.or(Read { plan, rows, endpoints, stubs, routes: shown })

@@ -206,6 +206,10 @@ impl AnyTwin for Own {
         Vec::new()
     }
 
+    fn speaks_wiremock(&self) -> bool {
+        self.plan.admin.is_some()
+    }
+
     fn state(&self) -> Json {
         let rows = |table: usize| -> Vec<&Map<String, Json>> {
             self.rows.tables[table].rows.oldest_first().map(|row| &row.fields).collect()

@@ -12,6 +12,7 @@ use super::{
     stale::History,
 };
 use crate::{
+    admin::wiremock,
     http::{Body, Content, Reply, Request},
     twin::{AnyTwin, Bodies, Context, Event, Ids, Refusal},
 };
@@ -24,6 +25,7 @@ pub(crate) struct Cell {
     pub(crate) memory: Memory,
     pub(crate) outbox: Outbox,
     history: History,
+    pub(crate) wiremock: wiremock::Settings,
 }
 
 /// When something happens.
@@ -44,6 +46,7 @@ impl Cell {
             memory: Memory::default(),
             outbox: Outbox::default(),
             history: History::default(),
+            wiremock: wiremock::Settings::default(),
         }
     }
 
@@ -66,6 +69,7 @@ impl Cell {
         if let Some(reply) = &mut plan.reply {
             self.twin.decorate(&context, request, reply);
         }
+        plan.transport = self.wiremock.delay(plan.transport);
         plan.announced = !events.is_empty();
         self.announce(events, moment);
         plan
@@ -224,6 +228,7 @@ impl Clone for Cell {
             memory: self.memory.clone(),
             outbox: self.outbox.clone(),
             history: self.history.clone(),
+            wiremock: self.wiremock.clone(),
         }
     }
 }

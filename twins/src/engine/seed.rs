@@ -33,6 +33,12 @@ impl Seed {
     }
 }
 
+/// A name in the shape of a UUID: the same one for the same name.
+pub(crate) fn hex_id(name: &str) -> String {
+    let hex = blake3::hash(name.as_bytes()).to_hex();
+    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
+}
+
 #[cfg(test)]
 mod tests {
     use super::Seed;

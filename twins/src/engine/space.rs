@@ -106,7 +106,8 @@ impl Space {
         let shared = Arc::clone(&self.shared);
         self.with_cell(twin, |cell| {
             let body_bytes_max = cell.twin.manifest().body_bytes_max;
-            Ok(Face { shared, twin: twin.into(), body_bytes_max, upstream: cell.twin.upstream().cloned(), tls: None })
+            let (upstream, speaks_wiremock) = (cell.twin.upstream().cloned(), cell.twin.speaks_wiremock());
+            Ok(Face { shared, twin: twin.into(), body_bytes_max, upstream, tls: None, speaks_wiremock })
         })
     }
 

@@ -37,6 +37,7 @@ use super::{
 };
 use crate::{
     TwinError,
+    admin::wiremock,
     engine::{
         core::{Exchange, Transport},
         rooms::Address,
@@ -59,6 +60,8 @@ pub(crate) struct Face {
     /// The service itself, where it is recorded.
     pub(crate) upstream: Option<Url>,
     pub(crate) tls: Option<Arc<Authority>>,
+    /// Requests below `/__admin` are not the service's.
+    pub(crate) speaks_wiremock: bool,
 }
 
 impl Face {
@@ -266,6 +269,11 @@ async fn respond(
         Err(error) => return Ok(refused(&error)),
     };
     let mut request = Request::new(&parts, mount_bytes, body.ok());
+    if face.speaks_wiremock
+        && let Some(reply) = wiremock::answer(&shared, &face.twin, &request)
+    {
+        return Ok(whole(&reply));
+    }
     if let Some(base) = face.upstream.as_ref().filter(|_| shared.knows(&face.twin, &request)) {
         request.upstream = Some(Arc::new(upstream::ask(base, &request).await));
     }

@@ -2,7 +2,7 @@
 //! and serve. What cannot be carried over is said, never dropped silently.
 
 mod openapi;
-mod wiremock;
+pub(crate) mod wiremock;
 mod write;
 
 pub use openapi::import as openapi;

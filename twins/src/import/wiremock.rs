@@ -67,10 +67,10 @@ fn read(path: &Path) -> Result<(Source, Json), Diagnostic> {
 }
 
 /// One mapping on its way.
-struct One<'a> {
-    folder: &'a Path,
-    source: &'a Source,
-    notes: &'a mut Vec<String>,
+pub(crate) struct One<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) source: &'a Source,
+    pub(crate) notes: &'a mut Vec<String>,
 }
 
 impl One<'_> {
@@ -81,7 +81,7 @@ impl One<'_> {
         self.notes.push(format!("{}:{line}: `{what}`: {why}", self.source.name()));
     }
 
-    fn stub(&mut self, mapping: &Json, number: usize) -> Option<Json> {
+    pub(crate) fn stub(&mut self, mapping: &Json, number: usize) -> Option<Json> {
         let before = self.notes.len();
         let mut stub = Map::new();
         let name = ["name", "id", "uuid"].into_iter().find_map(|field| mapping[field].as_str());

@@ -5,6 +5,7 @@ mod mistakes;
 mod openapi;
 mod stubs;
 mod wiremock;
+mod wiremock_admin;
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
