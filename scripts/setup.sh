@@ -47,7 +47,7 @@ setup_needs() {
 }
 
 setup_test_needs() {
-    echo chromium pip shellcheck bubblewrap
+    echo chromium pip shellcheck bubblewrap curl
     # The tests start an engine of their own, which only root can.
     [ "$(id -u)" != 0 ] || echo docker busybox
 }
@@ -63,6 +63,7 @@ setup_describe() {
         pip) echo "pip                   tests drive the twins with the official SDKs from PyPI and npm" ;;
         shellcheck) echo "shellcheck            tests check the scripts with it" ;;
         bubblewrap) echo "bubblewrap            tests run subjects in its sandboxes" ;;
+        curl) echo "curl                  tests send it through the twins' proxy" ;;
         docker) echo "Docker engine         tests run subjects in containers, on an engine that they start and end" ;;
         busybox) echo "busybox               the image of those containers is made of it" ;;
     esac
