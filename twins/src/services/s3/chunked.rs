@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{errors::failed, signature::Claim};
+use super::{
+    errors::{failed, signature_does_not_match},
+    signature::Claim,
+};
 use crate::http::{Reply, Request};
 
 const LINE_BYTES_MAX: usize = 4 * 1024; // a size with a signature, or a trailing header
@@ -67,7 +70,7 @@ pub(super) fn check_signatures(request: &Request, claim: &Claim, secret: &str) -
         let hashes = format!("{empty}\n{}", hex::encode(Sha256::digest(chunk.data)));
         let wanted = claim.chunk_signature(secret, "PAYLOAD", &previous, &hashes);
         if chunk.signature != Some(wanted.as_str()) {
-            return Err(mismatch());
+            return Err(signature_does_not_match(&[]));
         }
         previous = Cow::Owned(wanted);
     }
@@ -77,7 +80,7 @@ pub(super) fn check_signatures(request: &Request, claim: &Claim, secret: &str) -
         let text: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let wanted = claim.chunk_signature(secret, "TRAILER", &previous, &hex::encode(Sha256::digest(text.as_bytes())));
         if signatures.first().map(|(_, value)| value.as_str()) != Some(wanted.as_str()) {
-            return Err(mismatch());
+            return Err(signature_does_not_match(&[]));
         }
     }
     Ok(())
@@ -122,12 +125,6 @@ fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
 fn incomplete() -> Reply {
     let message = "You did not provide the number of bytes specified by the Content-Length HTTP header";
     failed(400, "IncompleteBody", message)
-}
-
-fn mismatch() -> Reply {
-    let message = "The request signature we calculated does not match the signature you provided. Check your key and \
-        signing method.";
-    failed(403, "SignatureDoesNotMatch", message)
 }
 
 #[cfg(test)]

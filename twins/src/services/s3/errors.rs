@@ -38,6 +38,13 @@ pub(super) fn access_denied() -> Reply {
     failed(403, "AccessDenied", "Access Denied")
 }
 
+/// With what was signed, for whoever looks for the difference.
+pub(super) fn signature_does_not_match(details: &[(&str, &str)]) -> Reply {
+    let message = "The request signature we calculated does not match the signature you provided. Check your key \
+        and signing method.";
+    detailed(403, "SignatureDoesNotMatch", message, details)
+}
+
 pub(super) fn no_such_bucket(name: &str) -> Reply {
     detailed(404, "NoSuchBucket", "The specified bucket does not exist", &[("BucketName", name)])
 }

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::errors::{detailed, failed};
+use super::errors::{failed, signature_does_not_match};
 use crate::http::{Reply, Request};
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -134,8 +134,6 @@ impl Claim {
         if crate::twin::check_secret(&self.signature, &wanted).is_ok() {
             return Ok(());
         }
-        let message = "The request signature we calculated does not match the signature you provided. Check your key \
-            and signing method.";
         let details = [
             ("AWSAccessKeyId", self.access_key_id.as_str()),
             ("StringToSign", &to_sign),
@@ -144,7 +142,7 @@ impl Claim {
             ("CanonicalRequest", &canonical),
             ("CanonicalRequestBytes", &spaced_hex(&canonical)),
         ];
-        Err(detailed(403, "SignatureDoesNotMatch", message, &details))
+        Err(signature_does_not_match(&details))
     }
 
     /// The signature of one chunk, or of the trailer, which continues the one before it.

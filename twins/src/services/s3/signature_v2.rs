@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha1::Sha1;
 
 use super::{
-    errors::{detailed, failed},
+    errors::{failed, signature_does_not_match},
     names::{self, asked},
 };
 use crate::http::{Reply, Request};
@@ -71,14 +71,12 @@ impl UrlClaim {
         if crate::twin::check_secret(&self.signature, &wanted).is_ok() {
             return Ok(());
         }
-        let message = "The request signature we calculated does not match the signature you provided. Check your key \
-            and signing method.";
         let details = [
             ("AWSAccessKeyId", self.access_key_id.as_str()),
             ("StringToSign", &to_sign),
             ("SignatureProvided", &self.signature),
         ];
-        Err(detailed(403, "SignatureDoesNotMatch", message, &details))
+        Err(signature_does_not_match(&details))
     }
 
     fn to_sign(&self, request: &Request) -> String {
