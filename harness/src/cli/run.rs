@@ -1,7 +1,7 @@
 //! `harness run`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write as _},
     num::NonZero,
     path::{Path, PathBuf},
@@ -26,7 +26,7 @@ use super::{
     report::{Output, paint},
     runtime, say,
     select::{Choice, Chosen},
-    watch::{Changes, Touched, say_again},
+    watch::{self, Changes, Known},
 };
 
 const TRIALS_MAX: u32 = 100_000;
@@ -160,18 +160,24 @@ pub(super) fn run(arguments: &RunArgs) -> Result<u8, Failed> {
 async fn watch(arguments: &RunArgs) -> Result<u8, Failed> {
     let mut changes = Changes::below(&arguments.selection.subject, &arguments.selection.paths)?;
     let mut interrupts = Interrupts::new()?;
-    let mut touched = Touched::All;
-    // By which a changed file is told to be a scenario: the last that could be read.
-    let mut known: Option<Suite> = None;
+    let mut known = Known::default();
+    // What changed and was not run since; `None` before the first run, which is of all.
+    let mut changed: Option<BTreeSet<PathBuf>> = None;
     loop {
+        if let Some(suite) = arguments.all() {
+            known.learn(&suite);
+        }
         let is_done = match arguments.fresh() {
             Ok(mut order) => {
-                touched.keep(&mut order.plan.suite);
-                let suite = order.plan.suite.clone();
+                if let Some(changed) = &changed {
+                    let touched = known.touched(changed);
+                    watch::say(&touched)?;
+                    touched.keep(&mut order.plan.suite);
+                }
                 if !order.say_notes_and_is_empty()? {
                     let stop = async {
                         tokio::select! {
-                            touched = changes.next(Some(&suite)) => Some(touched),
+                            changed = changes.next() => Some(changed),
                             () = interrupts.next() => None,
                         }
                     };
@@ -180,8 +186,10 @@ async fn watch(arguments: &RunArgs) -> Result<u8, Failed> {
                         Ok(Ended::Stopped { by: None, .. }) => return Ok(INTERRUPTED),
                         // What was not finished is part of what is to be run now.
                         Ok(Ended::Stopped { by: Some(next), .. }) => {
-                            touched = touched.and(next);
-                            say_again(&touched)?;
+                            if let Some(changed) = &mut changed {
+                                changed.extend(next);
+                            }
+                            watch::clear()?;
                             continue;
                         }
                         Err(failed) => writeln!(io::stderr(), "{failed}")?,
@@ -195,13 +203,16 @@ async fn watch(arguments: &RunArgs) -> Result<u8, Failed> {
                 false
             }
         };
-        known = arguments.all().or(known);
         let next = tokio::select! {
-            next = changes.next(known.as_ref()) => next,
+            next = changes.next() => next,
             () = interrupts.next() => return Ok(INTERRUPTED),
         };
-        touched = if is_done { next } else { touched.and(next) };
-        say_again(&touched)?;
+        match &mut changed {
+            Some(changed) if !is_done => changed.extend(next),
+            None if !is_done => {}
+            changed => *changed = Some(next),
+        }
+        watch::clear()?;
     }
 }
 

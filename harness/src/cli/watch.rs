@@ -1,8 +1,8 @@
-//! `harness run --watch`: what a change touches is run again. A changed scenario runs alone; whatever else changes, the
-//! subject's tree or a file that scenarios share, runs all.
+//! `harness run --watch`: what a change touches is run again. A changed or a new scenario runs alone; whatever else
+//! changes, the subject's tree or a file that scenarios share, runs all.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
@@ -31,21 +31,28 @@ pub(super) enum Touched {
 }
 
 impl Touched {
-    /// Both together.
-    pub(super) fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Files(mut files), Self::Files(more)) => {
-                files.extend(more);
-                Self::Files(files)
-            }
-            _ => Self::All,
-        }
-    }
-
     pub(super) fn keep(&self, suite: &mut Suite) {
         if let Self::Files(files) = self {
             suite.scenarios.retain(|scenario| files.contains(scenario.source().name()));
         }
+    }
+}
+
+/// The files that were scenarios whenever all could be read: what tells a scenario from the rest of the tree.
+#[derive(Default)]
+pub(super) struct Known {
+    names: BTreeMap<PathBuf, String>,
+}
+
+impl Known {
+    pub(super) fn learn(&mut self, suite: &Suite) {
+        let names = suite.scenarios.iter().map(|scenario| scenario.source().name());
+        self.names.extend(names.map(|name| (absolute(Path::new(name)), name.to_owned())));
+    }
+
+    /// What a change of these files asks for. To be asked after the files were read again: one of them may be new.
+    pub(super) fn touched(&self, changed: &BTreeSet<PathBuf>) -> Touched {
+        changed.iter().map(|path| self.names.get(path).cloned()).collect::<Option<_>>().map_or(Touched::All, Touched::Files)
     }
 }
 
@@ -85,30 +92,22 @@ impl Changes {
     }
 
     /// Waits for a change and for the quiet after it.
-    pub(super) async fn next(&mut self, suite: Option<&Suite>) -> Touched {
+    pub(super) async fn next(&mut self) -> BTreeSet<PathBuf> {
         loop {
             let Some(first) = self.paths.recv().await else { return std::future::pending().await };
-            let mut touched = self.touched(&first, suite);
+            let mut changed = BTreeSet::from([first]);
             while let Ok(Some(path)) = tokio::time::timeout(QUIET_FOR, self.paths.recv()).await {
-                touched = match (touched, self.touched(&path, suite)) {
-                    (Some(one), Some(other)) => Some(one.and(other)),
-                    (one, other) => one.or(other),
-                };
+                changed.insert(path);
             }
-            if let Some(touched) = touched {
-                return touched;
+            changed.retain(|path| self.is_of_interest(path));
+            if !changed.is_empty() {
+                return changed;
             }
         }
     }
 
-    /// `None` for what is of no interest.
-    fn touched(&self, path: &Path, suite: Option<&Suite>) -> Option<Touched> {
-        if self.ignored.matched_path_or_any_parents(path, path.is_dir()).is_ignore() || path.is_dir() {
-            return None;
-        }
-        let names = suite.into_iter().flat_map(|suite| &suite.scenarios).map(|scenario| scenario.source().name());
-        let file: BTreeSet<_> = names.filter(|name| absolute(Path::new(name)) == path).map(str::to_owned).collect();
-        Some(if file.is_empty() { Touched::All } else { Touched::Files(file) })
+    fn is_of_interest(&self, path: &Path) -> bool {
+        !path.is_dir() && !self.ignored.matched_path_or_any_parents(path, false).is_ignore()
     }
 }
 
@@ -126,12 +125,18 @@ fn ignored(root: &Path) -> Gitignore {
     builder.build().unwrap_or_else(|_| Gitignore::empty())
 }
 
-/// A line between two runs; on a terminal the one before is cleared away.
-pub(super) fn say_again(touched: &Touched) -> io::Result<()> {
+/// On a terminal, each run has the screen to itself.
+pub(super) fn clear() -> io::Result<()> {
     let mut stderr = io::stderr();
     if stderr.is_terminal() {
         write!(stderr, "\u{1b}[2J\u{1b}[H")?;
     }
+    Ok(())
+}
+
+/// A line before each run but the first.
+pub(super) fn say(touched: &Touched) -> io::Result<()> {
+    let mut stderr = io::stderr();
     match touched {
         Touched::All => writeln!(stderr, "changed; all scenarios are run"),
         Touched::Files(files) => {
