@@ -103,7 +103,12 @@ async fn official_libraries_drive_oidc() {
     let mut seen = Evidence::default();
     run(&space, &served, "python/oidc_sessions.py", "Authlib 1.9.8", &mut seen).await;
     run(&space, &served, "node/oidc_sessions.mjs", "openid-client 6.8.9", &mut seen).await;
-    seen.check("oidc", &[("sign_in", "a person fills in the form; tests in Rust do")]);
+    let space = Arc::new(engine.space("rsa", 1));
+    let served = space.serve("oidc", json!({"signing": "RS256", "clients": [{"client_id": "tv"}]})).unwrap();
+    run(&space, &served, "python/oidc_devices.py", "Authlib 1.9.8", &mut seen).await;
+    run(&space, &served, "node/oidc_devices.mjs", "openid-client 6.8.9", &mut seen).await;
+    let by_hand = "a person fills in the form; tests in Rust do";
+    seen.check("oidc", &[("sign_in", by_hand), ("device_sign_in", by_hand)]);
 }
 
 #[tokio::test]
@@ -265,4 +270,77 @@ async fn a_forged_hint_ends_nobodys_tokens() {
         assert_eq!(logout.send().await.unwrap().status().as_u16(), 200);
         assert_eq!(oidc.userinfo(&tokens["access_token"]).await, status);
     }
+}
+
+impl Oidc {
+    async fn begin_device(&self) -> Value {
+        let form = [("client_id", "spa"), ("scope", "openid")];
+        answer(client().post(self.at("/device_authorization")).form(&form)).await.1
+    }
+
+    async fn poll(&self, device: &Value) -> Value {
+        let code = device["device_code"].as_str().unwrap();
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        answer(self.ask(&[("grant_type", grant), ("client_id", "spa"), ("device_code", code)])).await.1
+    }
+}
+
+#[tokio::test]
+async fn a_person_activates_a_device_on_its_page() {
+    let mut config = config();
+    config["sign_in"] = json!("form");
+    let oidc = Oidc::with(config);
+    let device = oidc.begin_device().await;
+    let complete = device["verification_uri_complete"].as_str().unwrap();
+    let page = client().get(complete).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("name=\"user_code\" value=\"{}\"", device["user_code"].as_str().unwrap())));
+    let code = device["user_code"].as_str().unwrap();
+    let send = |code: &str, password: &str, decision: &str| {
+        let form = [("user_code", code), ("username", "bob"), ("password", password), ("decision", decision)];
+        client().post(oidc.at("/device")).form(&form).send()
+    };
+    assert_eq!(send(code, "wrong", "").await.unwrap().status(), 401);
+    assert_eq!(send("\">", "hunter2", "").await.unwrap().status(), 401);
+    assert_eq!(oidc.poll(&device).await["error"], "authorization_pending");
+    assert_eq!(send(code, "hunter2", "").await.unwrap().status(), 200);
+    assert!(oidc.poll(&device).await["id_token"].is_string());
+    assert_eq!(oidc.poll(&device).await["error"], "invalid_grant");
+    let other = oidc.begin_device().await;
+    send(other["user_code"].as_str().unwrap(), "", "deny").await.unwrap();
+    assert_eq!(oidc.poll(&other).await["error"], "access_denied");
+    let shown = oidc.space.state("oidc").unwrap();
+    let statuses = [&shown["device_codes"][0]["status"], &shown["device_codes"][1]["status"]];
+    assert_eq!(statuses, ["used", "denied"]);
+}
+
+#[tokio::test]
+async fn the_code_of_a_device_is_no_one_elses() {
+    let oidc = Oidc::open();
+    let device = oidc.begin_device().await;
+    oidc.space.act("oidc", json!("approve_device")).unwrap();
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let code = device["device_code"].as_str().unwrap();
+    let stolen = [("grant_type", grant), ("client_id", "web"), ("client_secret", "web-secret"), ("device_code", code)];
+    assert_eq!(answer(oidc.ask(&stolen)).await.1["error"], "invalid_grant");
+    assert!(oidc.poll(&device).await["access_token"].is_string());
+    let again = oidc.space.act("oidc", json!("approve_device")).unwrap_err().to_string();
+    assert!(again.contains("no device waits with this code"), "{again}");
+    let form = [("client_id", "trusted"), ("client_secret", "t"), ("scope", "other")];
+    let (status, body) = answer(client().post(oidc.at("/device_authorization")).form(&form)).await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_scope")));
+}
+
+#[tokio::test]
+async fn tokens_signed_with_rs256_are_the_same_bytes_again() {
+    let mut config = config();
+    config["signing"] = json!("RS256");
+    let oidc = Oidc::with(config.clone());
+    let first = story(&oidc).await;
+    let keys: Value = serde_json::from_str(&first[2]).unwrap();
+    assert_eq!((&keys["keys"][0]["alg"], &keys["keys"][0]["e"]), (&json!("RS256"), &json!("AQAB")));
+    let (_, tokens) = oidc.exchange(&oidc.code().await).await;
+    let hint = tokens["id_token"].as_str().unwrap();
+    client().get(oidc.at("/logout")).query(&[("id_token_hint", hint)]).send().await.unwrap();
+    assert_eq!(oidc.userinfo(&tokens["access_token"]).await, 401, "the twin knows its own signature");
+    assert_eq!(story(&Oidc::with(config)).await[2], first[2]);
 }

@@ -19,6 +19,7 @@ pub(super) struct Wish<'r> {
     request: &'r Request,
     client: &'r Client,
     redirect_uri: &'r str,
+    issuer: String,
 }
 
 /// A field of the query, or of the form that was sent from the page.
@@ -40,7 +41,7 @@ impl<'r> Wish<'r> {
         if !is_known || !is_url || redirect_uri.chars().any(|letter| letter.is_control() || !letter.is_ascii()) {
             return Err(invalid_request("`redirect_uri` is none of the client's."));
         }
-        Ok(Self { request, client, redirect_uri })
+        Ok(Self { request, client, redirect_uri, issuer: oidc.addresses.issuer(request) })
     }
 
     /// Sends the person back.
@@ -48,7 +49,7 @@ impl<'r> Wish<'r> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(fields);
         query.extend_pairs(field(self.request, "state").map(|state| ("state", state)));
-        query.append_pair("iss", &self.request.origin());
+        query.append_pair("iss", &self.issuer);
         let mark = match field(self.request, "response_mode") {
             Some("fragment") => '#',
             _ if self.redirect_uri.contains('?') => '&',
@@ -98,7 +99,7 @@ impl Client {
 }
 
 impl Oidc {
-    pub(super) fn authorize(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
+    pub(in crate::services) fn authorize(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
         let wish = Wish::of(self, request)?;
         wish.check()?;
         let prompts = field(request, "prompt").unwrap_or_default();
@@ -110,7 +111,7 @@ impl Oidc {
                 Err(wish
                     .refused("login_required", "The client specified not to prompt, but the user is not signed in."))
             }
-            (SignIn::Form, _) => Ok(form::page(request, None)),
+            (SignIn::Form, _) => Ok(form::page(request, self.addresses.authorize, None)),
             (SignIn::Automatic, None) if silent => Err(wish.refused("login_required", "There is no such user.")),
             (SignIn::Automatic, None) => Err(wish.refused("access_denied", "There is no such user.")),
             (SignIn::Automatic, Some(user)) => {
@@ -121,7 +122,7 @@ impl Oidc {
     }
 
     /// The form comes back.
-    pub(super) fn sign_in(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
+    pub(in crate::services) fn sign_in(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
         let wish = Wish::of(self, request)?;
         wish.check()?;
         if field(request, "decision") == Some("deny") {
@@ -130,7 +131,7 @@ impl Oidc {
         let login = field(request, "username").unwrap_or_default();
         match self.signed_in(login, field(request, "password").unwrap_or_default()) {
             Some(sub) => self.give_code(context, request, sub),
-            None => Ok(form::page(request, Some("Unable to sign in"))),
+            None => Ok(form::page(request, self.addresses.authorize, Some("Unable to sign in"))),
         }
     }
 

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Oidc, grants::Grants, keys::Keys};
+use super::{Oidc, addresses::AT_THE_ROOT, device::Devices, grants::Grants, keys::Keys, signer::Algorithm};
 use crate::TwinError;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(in super::super) struct Config {
+pub(in crate::services) struct Config {
     users: Vec<User>,
     clients: Vec<Client>,
+    signing: Algorithm,
     sign_in: SignIn,
     ttl: Ttl,
 }
@@ -65,6 +66,9 @@ pub(super) enum SignIn {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Ttl {
     pub(super) code_s: u32,
+    pub(super) device_code_s: u32,
+    /// How long a device waits between two questions; 0: it may ask at any time.
+    pub(super) device_interval_s: u32,
     pub(super) access_token_s: u32,
     pub(super) id_token_s: u32,
     pub(super) refresh_token_s: u32,
@@ -72,7 +76,14 @@ pub(super) struct Ttl {
 
 impl Default for Ttl {
     fn default() -> Self {
-        Self { code_s: 60, access_token_s: 3_600, id_token_s: 3_600, refresh_token_s: 30 * 24 * 3_600 }
+        Self {
+            code_s: 60,
+            device_code_s: 600,
+            device_interval_s: 5,
+            access_token_s: 3_600,
+            id_token_s: 3_600,
+            refresh_token_s: 30 * 24 * 3_600,
+        }
     }
 }
 
@@ -97,19 +108,34 @@ impl Default for Config {
             scopes: Vec::new(),
             password_grant: false,
         };
-        Self { users: vec![user], clients: vec![client], sign_in: SignIn::default(), ttl: Ttl::default() }
+        Self {
+            users: vec![user],
+            clients: vec![client],
+            signing: Algorithm::default(),
+            sign_in: SignIn::default(),
+            ttl: Ttl::default(),
+        }
     }
 }
 
 impl Oidc {
-    pub(in super::super) fn open(config: Config) -> Result<Self, TwinError> {
-        let Config { users, clients, sign_in, ttl } = config;
+    pub(in crate::services) fn open(config: Config) -> Result<Self, TwinError> {
+        let Config { users, clients, signing, sign_in, ttl } = config;
         let nameless = users.iter().any(|user| user.login.is_empty());
         if users.is_empty() || nameless {
             let why = "`users` needs at least one user, and each a `login`".to_owned();
             return Err(TwinError::Config { twin: "oidc".to_owned(), why });
         }
         let clients = clients.into_iter().map(|client| (client.client_id.clone(), client)).collect();
-        Ok(Self { users, clients, sign_in, ttl, keys: Keys::default(), grants: Grants::default() })
+        Ok(Self {
+            addresses: &AT_THE_ROOT,
+            users,
+            clients,
+            sign_in,
+            ttl,
+            keys: Keys::new(signing),
+            grants: Grants::default(),
+            devices: Devices::default(),
+        })
     }
 }

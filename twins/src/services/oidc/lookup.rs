@@ -42,7 +42,7 @@ fn field<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
 }
 
 impl Oidc {
-    pub(super) fn userinfo(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
+    pub(in crate::services) fn userinfo(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
         let text = request.bearer().or_else(|| field(request, "access_token")).ok_or_else(token_missing)?;
         let token = self.grants.find(text).filter(|token| token.kind == Kind::AccessToken);
         let token = token.filter(|token| token.is_live(context.now)).ok_or_else(invalid_token)?;
@@ -55,13 +55,13 @@ impl Oidc {
         Ok(Reply::json(200, &claims))
     }
 
-    pub(super) fn introspect(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
+    pub(in crate::services) fn introspect(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
         self.client(request)?;
         let text = field(request, "token").ok_or_else(|| invalid_request("`token` is missing."))?;
         let found = self.grants.find(text).filter(|token| token.kind != Kind::Code && token.is_live(context.now));
         let Some(token) = found else { return Ok(Reply::json(200, &json!({"active": false}))) };
         let consent = &token.consent;
-        let mut answer = json!({"active": true, "iss": request.origin(), "client_id": consent.client_id,
+        let mut answer = json!({"active": true, "iss": self.addresses.issuer(request), "client_id": consent.client_id,
             "sub": consent.sub.as_ref().unwrap_or(&consent.client_id), "scope": consent.scopes.join(" "),
             "iat": token.issued_at.as_second(), "exp": token.expires_at.as_second()});
         if token.kind == Kind::AccessToken {
@@ -74,7 +74,7 @@ impl Oidc {
     }
 
     /// The end of a refresh token is the end of its family. What is not known is no error (RFC 7009).
-    pub(super) fn revoke(&mut self, _: &mut Context<'_>, request: &Request) -> Answer {
+    pub(in crate::services) fn revoke(&mut self, _: &mut Context<'_>, request: &Request) -> Answer {
         let client_id = self.client(request)?.client_id.clone();
         let text = field(request, "token").ok_or_else(|| invalid_request("`token` is missing."))?;
         let found = self.grants.find(text).filter(|token| token.consent.client_id == client_id);
@@ -87,7 +87,7 @@ impl Oidc {
     }
 
     /// The tokens of the person whom the hint names end.
-    pub(super) fn logout(&mut self, _: &mut Context<'_>, request: &Request) -> Answer {
+    pub(in crate::services) fn logout(&mut self, _: &mut Context<'_>, request: &Request) -> Answer {
         let hint = field(request, "id_token_hint").and_then(|token| self.keys.claims(token));
         if let Some(sub) = hint.as_ref().and_then(|claims| claims["sub"].as_str()) {
             self.grants.revoke_all_of(sub);

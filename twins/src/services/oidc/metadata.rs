@@ -2,32 +2,33 @@
 
 use serde_json::json;
 
-use super::Oidc;
+use super::{Oidc, token::DEVICE_CODE};
 use crate::{
     http::{Reply, Request},
     twin::{Answer, Context},
 };
 
 impl Oidc {
-    pub(super) fn discovery(&mut self, _: &mut Context<'_>, request: &Request) -> Answer {
-        let issuer = request.origin();
-        let at = |path: &str| format!("{issuer}{path}");
+    pub(in crate::services) fn discovery(&mut self, _: &mut Context<'_>, request: &Request) -> Answer {
+        let (issuer, addresses) = (self.addresses.issuer(request), self.addresses);
+        let at = |path: &str| format!("{}{path}", request.origin());
         Ok(Reply::json(
             200,
             &json!({
                 "issuer": issuer,
-                "authorization_endpoint": at("/authorize"),
-                "token_endpoint": at("/token"),
-                "jwks_uri": at("/jwks"),
-                "userinfo_endpoint": at("/userinfo"),
-                "introspection_endpoint": at("/introspect"),
-                "revocation_endpoint": at("/revoke"),
-                "end_session_endpoint": at("/logout"),
+                "authorization_endpoint": at(addresses.authorize),
+                "token_endpoint": at(addresses.token),
+                "jwks_uri": at(addresses.jwks),
+                "userinfo_endpoint": at(addresses.userinfo),
+                "introspection_endpoint": at(addresses.introspect),
+                "revocation_endpoint": at(addresses.revoke),
+                "end_session_endpoint": at(addresses.logout),
+                "device_authorization_endpoint": at(addresses.device_authorization),
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query", "fragment"],
-                "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", "password"],
+                "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", "password", DEVICE_CODE],
                 "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["ES256"],
+                "id_token_signing_alg_values_supported": [self.keys.algorithm()],
                 "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
                 "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name",
                     "preferred_username", "email", "email_verified", "groups"],
@@ -41,7 +42,7 @@ impl Oidc {
         ))
     }
 
-    pub(super) fn jwks(&mut self, _: &mut Context<'_>, _: &Request) -> Answer {
+    pub(in crate::services) fn jwks(&mut self, _: &mut Context<'_>, _: &Request) -> Answer {
         Ok(Reply::json(200, &self.keys.json()))
     }
 }

@@ -1,18 +1,21 @@
-//! An identity provider (OIDC): authorization code with PKCE, refresh with rotation, client credentials, and the endpoints around
-//! them. All that ends, ends on the virtual clock; keys, codes and tokens follow from the seed.
+//! An identity provider (OIDC): authorization code with PKCE, device codes, refresh with rotation, client credentials, and the
+//! endpoints around them. All that ends, ends on the virtual clock; keys, codes and tokens follow from the seed.
 //!
-//! `grants` is what has been given to whom; `keys` signs; `authorize` is where a person is sent, `token` where a client
+//! `grants` is what has been given to whom; `keys` signs; `device` is the way in without a browser; `authorize` is where a person is sent, `token` where a client
 //! asks, `lookup` what others ask of a token. Start at the table below.
 
+mod addresses;
 mod authorize;
 mod clients;
 mod config;
+mod device;
 mod errors;
 mod form;
 mod grants;
 mod keys;
 mod lookup;
 mod metadata;
+mod signer;
 mod token;
 
 use std::collections::BTreeMap;
@@ -20,7 +23,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use self::{
+    addresses::Addresses,
     config::{Client, SignIn, Ttl, User},
+    device::Devices,
     grants::Grants,
     keys::Keys,
 };
@@ -33,6 +38,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024; // forms of a few fields
 
 #[derive(Clone)]
 pub(super) struct Oidc {
+    addresses: &'static Addresses,
     /// By login; the first is who signs in where nobody is named.
     users: Vec<User>,
     clients: BTreeMap<String, Client>,
@@ -40,6 +46,7 @@ pub(super) struct Oidc {
     ttl: Ttl,
     keys: Keys,
     grants: Grants,
+    devices: Devices,
 }
 
 impl Oidc {
@@ -57,7 +64,7 @@ impl Twin for Oidc {
         name: "oidc",
         api_version: "OpenID Connect Core 1.0",
         body_bytes_max: BODY_BYTES_MAX,
-        actions: &["revoke_user", "rotate_keys"],
+        actions: &["approve_device", "deny_device", "revoke_user", "rotate_keys"],
     };
     const OPERATIONS: &'static [Operation<Self>] = operations! {
         "discovery" "GET" "/.well-known/openid-configuration" Self::discovery;
@@ -72,6 +79,9 @@ impl Twin for Oidc {
         "revoke" "POST" "/revoke" Self::revoke;
         "logout" "GET" "/logout" Self::logout;
         "logout" "POST" "/logout" Self::logout;
+        "device_authorization" "POST" "/device_authorization" Self::device_authorization;
+        "device" "GET" "/device" Self::device;
+        "device_sign_in" "POST" "/device" Self::device_sign_in;
     };
 
     /// Each endpoint asks for credentials of its own kind.
@@ -96,11 +106,13 @@ impl Twin for Oidc {
     fn state(&self) -> Value {
         let users = self.users.iter().map(|user| json!({"sub": user.sub(), "login": user.login, "email": user.email}));
         json!({"users": users.collect::<Vec<_>>(), "clients": self.clients.keys().collect::<Vec<_>>(),
-            "tokens": self.grants.shown()})
+            "tokens": self.grants.shown(), "device_codes": self.devices.shown()})
     }
 
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String> {
         match action {
+            "approve_device" => self.act_device(context.now, argument, true),
+            "deny_device" => self.act_device(context.now, argument, false),
             "revoke_user" => {
                 let login = argument["user"].as_str().ok_or("name the `user`")?;
                 let sub = self.user(login).ok_or_else(|| format!("there is no user `{login}`"))?.sub().to_owned();

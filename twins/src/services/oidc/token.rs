@@ -15,20 +15,22 @@ use crate::{
     twin::{Answer, Context},
 };
 
-fn field<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+pub(super) fn field<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     request.fields().get(name)?.as_str().filter(|text| !text.is_empty())
 }
 
-fn scopes_of(request: &Request) -> Option<Vec<String>> {
+pub(super) fn scopes_of(request: &Request) -> Option<Vec<String>> {
     field(request, "scope").map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
-fn invalid_scope() -> Reply {
+pub(super) fn invalid_scope() -> Reply {
     failed(400, "invalid_scope", "One or more scopes are not configured for the client.")
 }
 
 impl Oidc {
-    pub(super) fn token(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
+    pub(in crate::services) fn token(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
         if !matches!(request.content, Content::Form(_)) {
             return Err(invalid_request("The token endpoint only accepts application/x-www-form-urlencoded."));
         }
@@ -37,6 +39,7 @@ impl Oidc {
             Some("authorization_code") => self.by_code(context, request, &client)?,
             Some("refresh_token") => self.by_refresh(context, request, &client)?,
             Some("client_credentials") => by_itself(context, request, &client)?,
+            Some(DEVICE_CODE) => self.by_device(context, request, &client)?,
             Some("password") if client.password_grant => self.by_password(context, request, &client)?,
             Some("password") => {
                 return Err(failed(400, "unauthorized_client", "The client may not use the grant type `password`."));
@@ -93,7 +96,7 @@ impl Oidc {
     /// All that the consent gives.
     fn issue(&mut self, context: &mut Context<'_>, request: &Request, consent: Consent) -> Value {
         let has = |scope: &str| consent.scopes.iter().any(|known| known == scope);
-        let issuer = request.origin();
+        let issuer = self.addresses.issuer(request);
         let now = context.unix();
         let ttl = self.ttl;
         let subject = consent.sub.clone().unwrap_or_else(|| consent.client_id.clone());
