@@ -28,6 +28,8 @@ pub mod definition;
 mod drift;
 mod engine;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 pub mod import;
 mod proxy;

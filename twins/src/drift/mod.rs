@@ -7,7 +7,7 @@
 mod allow;
 mod compare;
 mod journal;
-mod python;
+pub(crate) mod python;
 
 use std::{collections::BTreeSet, path::PathBuf};
 

@@ -47,7 +47,7 @@ pub(super) struct Sdk {
 
 /// What one file declares.
 #[derive(Default)]
-struct Module {
+pub(crate) struct Module {
     classes: HashMap<String, Class>,
     aliases: HashMap<String, String>,
     imports: HashMap<String, (PathBuf, String)>,
@@ -141,7 +141,7 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 }
 
 impl Module {
-    fn parse(file: &Path, text: &str) -> Self {
+    pub(crate) fn parse(file: &Path, text: &str) -> Self {
         let mut module = Self::default();
         for import in IMPORT.captures_iter(text) {
             let mut from = file.parent().unwrap_or(file).to_owned();

@@ -12,7 +12,7 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024; // thousands of exchanges
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Exchange {
+pub(crate) struct Exchange {
     pub(super) when: When,
     pub(super) then: Then,
 }
@@ -87,14 +87,14 @@ impl Exchange {
     }
 
     /// JSON, as this crate writes it, or YAML.
-    fn parse(name: &str, document: &str) -> Result<Self, String> {
+    pub(crate) fn parse(name: &str, document: &str) -> Result<Self, String> {
         if document.trim_start().starts_with('{') {
             return serde_json::from_str(document).map_err(|error| format!("{name}: {error}"));
         }
         yaml(&Source::new(name, document)).map_err(|error| error.to_string())
     }
 
-    pub(super) fn reply(&self) -> Reply {
+    pub(crate) fn reply(&self) -> Reply {
         let body = self.then.body.clone().unwrap_or_default();
         let header =
             |name: &str| self.then.header.iter().find(|pair| pair.name == name).map(|pair| pair.value.as_str());

@@ -5,7 +5,7 @@
 //! refused, with the nearest recording and how it differs. Start at [`Tape`]; `key` is what counts of a request,
 //! `exchange` the file, `redact` what never gets into it.
 
-mod exchange;
+pub(crate) mod exchange;
 mod key;
 mod redact;
 mod replay;

@@ -13,7 +13,7 @@ use reqwest::{Client, Method};
 use serde_json::{Map, Value, json};
 use twins::RouteInfo;
 
-use crate::support::{answer, client};
+use crate::support::{Dice, answer, client};
 
 const CALLS: usize = 60; // per twin, and again after going back
 const HOST: &str = "twin.test"; // links echo it, and ports differ from process to process
@@ -89,16 +89,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
-    }
-}
-
-/// Numbers that are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound
     }
 }
 
