@@ -1,6 +1,7 @@
 //! Twins that a file declares: what their users see.
 
 mod definition;
+mod guide;
 mod mistakes;
 mod openapi;
 mod stubs;
