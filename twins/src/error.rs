@@ -49,3 +49,9 @@ pub enum TwinError {
     #[error("the clock cannot go back from {now} to {to}; reset the space instead")]
     ClockBackwards { now: Timestamp, to: Timestamp },
 }
+
+impl TwinError {
+    pub(crate) fn port_taken(twin: &str, port: u16) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Listen { twin: twin.to_owned(), port, source }
+    }
+}

@@ -23,13 +23,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     FaultRule, Space, TwinError,
-    engine::{shared::Shared, thread},
+    engine::{door::Door, shared::Shared},
+    http::connection::converse,
 };
 
 /// Serves the admin API of `space` on a loopback port (0: any) until the space closes; gives its base URL.
@@ -37,21 +39,15 @@ use crate::{
 /// # Errors
 /// Where the port is taken.
 pub fn serve_admin(space: &Space, port: u16) -> Result<String, TwinError> {
-    let (listener, port) = thread::listener("admin", port)?;
-    let shared = space.shared();
+    let door = Door::at(port).map_err(TwinError::port_taken("admin", port))?;
+    let (port, shared) = (door.port, space.shared());
     let router = Router::new()
         .nest("/__twin", space_routes().merge(spaces::routes()))
         .nest("/__twin/spaces/{space}", space_routes())
         .with_state(Arc::downgrade(shared));
-    shared.spawn({
-        let closing = shared.closing.clone();
-        async move {
-            let serving = axum::serve(listener, router);
-            if let Err(error) = serving.with_graceful_shutdown(closing.cancelled_owned()).await {
-                tracing::warn!(%error, "the admin API ended");
-            }
-        }
-    });
+    let closing = shared.closing.clone();
+    let service = TowerToHyperService::new(router);
+    door.open(&shared.tasks, closing.clone(), move |stream| Some(converse(stream, service.clone(), closing.clone())));
     Ok(format!("http://127.0.0.1:{port}/__twin"))
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn run(options: Options) -> Result<()> {
     let ended = until_ended()?;
     let Options { upstream, out, port, redact, paths, json } = options;
     let shown = out.display().to_string();
-    let recorded = record(RecordOptions { upstream: upstream.clone(), out, redact, paths, port }).await?;
+    let recorded = record(RecordOptions { upstream: upstream.clone(), out, redact, paths, port })?;
     let (base_url, port) = (recorded.base_url.clone(), recorded.port);
     if json || !stdout().is_terminal() {
         say(

@@ -7,6 +7,7 @@ pub(crate) mod cell;
 pub(crate) mod clock;
 pub(crate) mod core;
 pub(crate) mod courier;
+pub(crate) mod door;
 pub(crate) mod fault;
 pub(crate) mod idempotency;
 pub(crate) mod journal;

@@ -19,16 +19,16 @@ use super::{
     act::named_action,
     cell::Cell,
     core::Core,
+    door::Door,
     fault::{FaultRule, FaultStatus, Target},
     journal::Call,
     rooms,
     seed::Seed,
     shared::Shared,
-    thread,
 };
 use crate::{
     TwinError,
-    http::server::{Face, listen},
+    http::server::{self, Face},
     services,
     tls::Authority,
 };
@@ -79,7 +79,8 @@ impl Space {
         // That of a definition stands in its file.
         let twin = opened.manifest().name;
         let name: Arc<str> = twin.into();
-        let (listener, port) = thread::listener(twin, port)?;
+        let door = Door::at(port).map_err(TwinError::port_taken(twin, port))?;
+        let port = door.port;
         {
             let rooms = self.shared.rooms.open();
             let mut core = self.shared.core();
@@ -91,7 +92,7 @@ impl Space {
         }
         let tls = self.shared.tls().cloned();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        self.shared.spawn(listen(listener, Face { tls, ..self.face(&name)? }));
+        server::open(door, Face { tls, ..self.face(&name)? });
         self.shared.start_courier();
         Ok(Served { name: twin.to_owned(), base_url: format!("{scheme}://127.0.0.1:{port}"), port })
     }

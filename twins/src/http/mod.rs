@@ -3,6 +3,7 @@
 //! Start at [`server`]; what a twin sees of HTTP is [`Request`] and [`Reply`].
 
 mod broken;
+pub(crate) mod connection;
 mod fields;
 mod form;
 pub(crate) mod forward;

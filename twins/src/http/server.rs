@@ -1,9 +1,9 @@
-//! One listener of one twin: accepts, decodes, asks the space what to answer, and sends it as planned — whole, late,
-//! broken or never.
+//! What a twin's door greets connections with: decodes, asks the space what to answer, and sends it as planned — whole,
+//! late, broken or never.
 
 use std::{
     convert::Infallible,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -15,15 +15,15 @@ use hyper::{
     body::{Body as _, Incoming},
     header::{self, HeaderName},
     http::request::Parts,
-    server::conn::{http1, http2},
+    server::conn::http2,
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Notify,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_rustls::server::TlsStream;
 use url::Url;
@@ -31,6 +31,7 @@ use url::Url;
 use super::{
     Body, Reply, Request,
     broken::{self, End},
+    connection::{http1, overdue},
     pace::paced,
     request::OverTls,
     upstream,
@@ -40,16 +41,15 @@ use crate::{
     admin::wiremock,
     engine::{
         core::{Exchange, Transport},
+        door::Door,
         rooms::Address,
         shared::Shared,
     },
     tls::Authority,
 };
 
-const HEADER_WITHIN: Duration = Duration::from_secs(10); // a slow-loris client is let go
 const BODY_WITHIN: Duration = Duration::from_secs(30); // far more than loopback needs for the largest body
 const LOOPBACK: &str = "127.0.0.1"; // whom a client means that names no host
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10); // out of file descriptors: let connections end
 
 /// The twin behind a listener.
 #[derive(Clone)]
@@ -81,33 +81,21 @@ fn refused(error: &TwinError) -> Response<Outgoing> {
     whole(&Reply::json(400, &serde_json::json!({"error": error.to_string()})))
 }
 
-/// Runs until the space closes.
-pub(crate) async fn listen(listener: TcpListener, face: Face) {
-    let closing = face.shared.closing.clone();
-    loop {
-        tokio::select! {
-            () = closing.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if face.shared.refuses_connection(&face.twin) => {
-                    // With no linger, closing sends RST instead of FIN.
-                    stream.set_zero_linger().ok();
-                }
-                Ok((stream, _)) => {
-                    face.shared.spawn(greet(stream, LOOPBACK, face.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, twin = %face.twin, "cannot accept");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
+/// Lets clients in until the space closes.
+pub(crate) fn open(door: Door, face: Face) {
+    let shared = Arc::clone(&face.shared);
+    door.open(&shared.tasks, shared.closing.clone(), move |stream| {
+        if face.shared.refuses_connection(&face.twin) {
+            // With no linger, closing sends RST instead of FIN.
+            stream.set_zero_linger().ok();
+            return None;
         }
-    }
+        Some(greet(stream, LOOPBACK, face.clone()))
+    });
 }
 
 /// A conversation with a client that means `host`: over TLS where the face has an authority.
 pub(crate) async fn greet(stream: TcpStream, host: &str, face: Face) {
-    // Without it each streamed answer waits 44 ms for a delayed acknowledgement.
-    stream.set_nodelay(true).ok();
     let Some(tls) = face.tls.clone() else { return converse(stream, face).await };
     let handshake = || face.shared.handshake(&face.twin);
     let Some(stream) = tls.greet(stream, host, handshake).await else { return };
@@ -149,19 +137,25 @@ async fn converse<W: Wire>(stream: W, face: Face) {
             Box::pin(respond(face.clone(), rooms.clone(), Arc::clone(&ending), request)) as Responding
         })
     };
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WITHIN)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        // An error is the client's going away, or a body that was cut on purpose.
-        _ = &mut connection => {}
-        () = closing.cancelled() => {}
-        () = ending.asked.notified() => {
-            let ending = end(connection.into_parts().io.into_inner(), ending.take());
-            tokio::select! { () = closing.cancelled() => {}, () = ending => {} }
+    let mut connection = http1().serve_connection(TokioIo::new(stream), service);
+    let mut overdue = pin!(overdue(closing.clone()));
+    let mut leaving = false;
+    loop {
+        tokio::select! {
+            // What is ready to leave, leaves.
+            biased;
+            // An error is the client's going away, or a body that was cut on purpose.
+            _ = &mut connection => return,
+            () = closing.cancelled(), if !leaving => {
+                leaving = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            () = ending.asked.notified() => break,
+            () = &mut overdue => return,
         }
     }
+    let end = end(connection.into_parts().io.into_inner(), ending.take());
+    tokio::select! { () = overdue => {}, () = end => {} }
 }
 
 /// HTTP/2: an answer that shall never come whole resets its stream, not the connection.
@@ -174,10 +168,12 @@ async fn multiplex(stream: TlsStream<TcpStream>, face: Face) {
     let serving = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service);
+    let mut serving = pin!(serving);
     tokio::select! {
-        _ = serving => {}
-        () = closing.cancelled() => {}
+        _ = serving.as_mut() => return,
+        () = closing.cancelled() => serving.as_mut().graceful_shutdown(),
     }
+    tokio::select! { _ = serving => {}, () = overdue(closing) => {} }
 }
 
 /// The request with what else the twin must know: how it came, and the host, which HTTP/2 names elsewhere.
@@ -284,7 +280,10 @@ async fn respond(
         (Transport::Close, _) => return ending.ask(End::CLOSE).await,
         (Transport::Garbage, _) => return ending.ask(End::garbage()).await,
         // Stays until the client gives up or the space closes.
-        (Transport::Hang, _) | (_, None) => return std::future::pending().await,
+        (Transport::Hang, _) | (_, None) => {
+            shared.closing.cancelled().await;
+            return ending.ask(End::CLOSE).await;
+        }
         (Transport::Duplicate, Some(reply)) => return ending.ask(End::duplicate(&reply)).await,
         (Transport::MalformedChunk, Some(reply)) => return ending.ask(End::malformed_chunk(&reply)).await,
         (Transport::Whole, Some(reply)) => paced(&reply).await,

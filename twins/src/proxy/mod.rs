@@ -7,33 +7,26 @@
 mod hosts;
 mod tunnel;
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::body::Body as Outgoing;
 use hyper::{
     Method, Request, Response,
     body::{Body as _, Incoming},
-    server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::hosts::{Hosts, Way};
 use crate::{
     Authority, Space, TwinError,
-    engine::thread,
+    engine::door::Door,
     http::{
+        connection::converse,
         forward,
         server::{Broken, Face, answer_one},
     },
 };
-
-const HEADER_WITHIN: Duration = Duration::from_secs(10); // a slow-loris client is let go
 
 /// Which hosts the proxy knows.
 pub struct ProxyOptions {
@@ -55,11 +48,15 @@ pub struct ProxyOptions {
 pub fn serve_proxy(space: &Space, options: ProxyOptions) -> Result<String, TwinError> {
     let face = |twin: &str| Ok(Face { tls: Some(Arc::clone(&options.authority)), ..space.face(twin)? });
     let hosts = Hosts::new(&options.map, &options.allow, face)?;
-    let (listener, port) = thread::listener("proxy", options.port)?;
-    let shared = space.shared();
+    let door = Door::at(options.port).map_err(TwinError::port_taken("proxy", options.port))?;
+    let (port, shared) = (door.port, space.shared());
     shared.reached_over_tls.store(true, Ordering::Release);
     let proxy = Proxy { hosts: Arc::new(hosts), tasks: shared.tasks.clone(), closing: shared.closing.clone() };
-    shared.spawn(listen(listener, proxy));
+    door.open(&shared.tasks, shared.closing.clone(), move |stream| {
+        let (proxy, closing) = (proxy.clone(), proxy.closing.clone());
+        let service = service_fn(move |request| Box::pin(serve(proxy.clone(), request)));
+        Some(converse(stream, service, closing))
+    });
     Ok(format!("http://127.0.0.1:{port}"))
 }
 
@@ -68,35 +65,6 @@ struct Proxy {
     hosts: Arc<Hosts>,
     tasks: TaskTracker,
     closing: CancellationToken,
-}
-
-async fn listen(listener: TcpListener, proxy: Proxy) {
-    loop {
-        tokio::select! {
-            () = proxy.closing.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    proxy.tasks.spawn(connection(stream, proxy.clone()));
-                }
-                Err(error) => tracing::warn!(%error, "cannot accept"),
-            }
-        }
-    }
-}
-
-async fn connection(stream: TcpStream, proxy: Proxy) {
-    stream.set_nodelay(true).ok();
-    let closing = proxy.closing.clone();
-    let service = service_fn(move |request| Box::pin(serve(proxy.clone(), request)));
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WITHIN)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::select! {
-        _ = serving => {}
-        () = closing.cancelled() => {}
-    }
 }
 
 async fn serve(proxy: Proxy, request: Request<Incoming>) -> Result<Response<Outgoing>, Broken> {

@@ -12,9 +12,8 @@ mod server;
 mod stubs;
 mod tee;
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
-use tokio::net::TcpListener;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -26,7 +25,10 @@ pub(crate) use self::{
     line::{Recording, is_one},
     stubs::stubs,
 };
-use crate::shape::{Folder, Shapes};
+use crate::{
+    engine::door::Door,
+    shape::{Folder, Shapes},
+};
 
 /// What is recorded, and where to.
 #[derive(Clone, Debug)]
@@ -83,18 +85,18 @@ pub struct Recorded {
     _close_on_drop: DropGuard,
 }
 
-/// Starts to record on a loopback port. Call it inside a tokio runtime.
+/// Starts to record on a loopback port, on a thread of its own: a caller that is busy makes nobody wait.
 ///
 /// # Errors
 /// An address or a pattern that is none, a file that exists, a port that is taken.
-pub async fn record(options: RecordOptions) -> Result<Recorded, RecordError> {
+pub fn record(options: RecordOptions) -> Result<Recorded, RecordError> {
     let taken = |source| RecordError::Listen { port: options.port, source };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(taken)?;
-    let port = listener.local_addr().map_err(taken)?.port();
+    let door = Door::at(options.port).map_err(taken)?;
+    let port = door.port;
     let base_url = format!("http://127.0.0.1:{port}");
     let recorder = Arc::new(Recorder::new(&options, &base_url)?);
     let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-    tasks.spawn(server::listen(listener, Arc::clone(&recorder), tasks.clone(), closing.clone()));
+    server::open(door, Arc::clone(&recorder), &tasks, closing.clone());
     let _close_on_drop = closing.clone().drop_guard();
     Ok(Recorded { base_url, port, recorder, tasks, closing, _close_on_drop })
 }

@@ -8,7 +8,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use axum::body::Body as Outgoing;
@@ -17,11 +16,8 @@ use hyper::{
     HeaderMap, Request, Response,
     body::{Body as _, Incoming},
     header,
-    server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -31,9 +27,11 @@ use super::{
     redact::Redactor,
     tee::{Kept, Tee},
 };
-use crate::{http::forward, shape::Folder};
-
-const HEADER_WITHIN: Duration = Duration::from_secs(10); // a slow-loris client is let go
+use crate::{
+    engine::door::Door,
+    http::{connection::converse, forward},
+    shape::Folder,
+};
 
 /// Passes on and writes down.
 pub(super) struct Recorder {
@@ -91,39 +89,13 @@ fn write_line(file: &mut File, line: &impl serde::Serialize) -> std::io::Result<
     file.write_all(&bytes)
 }
 
-/// Runs until `closing`.
-pub(super) async fn listen(
-    listener: TcpListener,
-    recorder: Arc<Recorder>,
-    tasks: TaskTracker,
-    closing: CancellationToken,
-) {
-    loop {
-        tokio::select! {
-            () = closing.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    tasks.spawn(connection(stream, Arc::clone(&recorder), closing.clone()));
-                }
-                Err(error) => tracing::warn!(%error, "cannot accept"),
-            }
-        }
-    }
-}
-
-async fn connection(stream: TcpStream, recorder: Arc<Recorder>, closing: CancellationToken) {
-    // Without it each streamed answer waits 44 ms for a delayed acknowledgement.
-    stream.set_nodelay(true).ok();
-    let service = service_fn(move |request| pass(Arc::clone(&recorder), request));
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WITHIN)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        // An error is one side's going away, which the exchange says itself.
-        _ = serving => {}
-        () = closing.cancelled() => {}
-    }
+/// Passes on whatever comes, until `closing`.
+pub(super) fn open(door: Door, recorder: Arc<Recorder>, tasks: &TaskTracker, closing: CancellationToken) {
+    door.open(tasks, closing.clone(), move |stream| {
+        let recorder = Arc::clone(&recorder);
+        let service = service_fn(move |request| Box::pin(pass(Arc::clone(&recorder), request)));
+        Some(converse(stream, service, closing.clone()))
+    });
 }
 
 async fn pass(recorder: Arc<Recorder>, request: Request<Incoming>) -> Result<Response<Outgoing>, Infallible> {

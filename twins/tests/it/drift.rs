@@ -75,7 +75,7 @@ async fn sides(folder: &Path, recorded: &Value, twin: &Value) -> (PathBuf, PathB
     let out = folder.join("recording.jsonl");
     let options =
         RecordOptions { upstream: upstream.parse().unwrap(), out: out.clone(), redact: vec![], paths: vec![], port: 0 };
-    let proxy = record(options).await.unwrap();
+    let proxy = record(options).unwrap();
     answer(client().get(format!("{}/v1/things/thing_12345678", proxy.base_url))).await;
     let progress = proxy.progress();
     until("the exchange is written", || async { (progress.exchanges() == 1).then_some(()) }).await;

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::support::{answer, client, engine, serve_stripe, space, until};
+use crate::support::{answer, client, engine, serve_stripe, space, until, until_called};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -40,6 +40,33 @@ async fn close_leaves_nothing_listening_and_no_connection_open() {
     idle.readable().await.unwrap();
     // Nothing of it is left: the end of the stream, or a reset.
     assert!(!matches!(idle.try_read(&mut [0; 1]), Ok(1)));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_under_way_arrives_though_the_space_closes() {
+    let space = space();
+    let stripe = serve_stripe(&space);
+    let rule = json!({"kind": "latency", "delay_ms": 100});
+    space.fault("stripe", serde_json::from_value(rule).unwrap()).unwrap();
+    let asking = tokio::spawn(answer(stripe.pay("pm_card_visa")));
+    until_called(&space, "stripe", 1).await;
+    space.close().await;
+    assert_eq!(asking.await.unwrap().1["amount"], 2400);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_nothing_does_not_keep_a_space_open() {
+    let space = std::sync::Arc::new(space());
+    let stripe = serve_stripe(&space);
+    let admin = twins::serve_admin(&space, 0).unwrap();
+    space.fault("stripe", serde_json::from_value(json!({"kind": "hang"})).unwrap()).unwrap();
+    let hanging = tokio::spawn(stripe.pay("pm_card_visa").send());
+    until_called(&space, "stripe", 1).await;
+    let never = json!({"query": {"twin": "stripe"}, "times": 9, "within_ms": 600_000});
+    let waiting = tokio::spawn(client().post(format!("{admin}/journal/wait")).json(&never).send());
+    answer(client().get(format!("{admin}/clock"))).await;
+    tokio::time::timeout(PATIENCE, space.close()).await.expect("nothing holds it open");
+    assert!(hanging.await.unwrap().is_err() && waiting.await.unwrap().is_err());
 }
 
 #[tokio::test]

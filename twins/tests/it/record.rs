@@ -55,7 +55,7 @@ async fn a_recording_has_no_secrets_and_is_served_again() {
     let file = folder.path().join("shop.recording.jsonl");
     let real = space();
     let stripe = serve_stripe(&real);
-    let recorded = record(options(&stripe.base, file.clone())).await.unwrap();
+    let recorded = record(options(&stripe.base, file.clone())).unwrap();
     let create = |base: &str, mail: &'static str| {
         client().post(format!("{base}/v1/customers")).bearer_auth(STRIPE_KEY).form(&[("email", mail), ("name", "Ada")])
     };
@@ -94,6 +94,22 @@ async fn a_recording_has_no_secrets_and_is_served_again() {
     assert_eq!(again.calls("shop", Some("stub.GET /v1/customers/{id}")).len(), 3);
 }
 
+/// The caller's only thread is busy until the answer is there.
+#[tokio::test]
+async fn a_recorder_passes_on_while_its_caller_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = space();
+    let stripe = serve_stripe(&real);
+    let recorded = record(options(&stripe.base, folder.path().join("busy.jsonl"))).unwrap();
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", recorded.port)).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let request = b"GET /v1/customers HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    std::io::Write::write_all(&mut stream, request).unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}
+
 #[tokio::test]
 async fn a_stream_passes_event_by_event_and_is_played_as_a_stream() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,7 +117,7 @@ async fn a_stream_passes_event_by_event_and_is_played_as_a_stream() {
     let (base, taken) =
         service("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {\"n\": 1}\n\n")
             .await;
-    let recorded = record(options(&base, file.clone())).await.unwrap();
+    let recorded = record(options(&base, file.clone())).unwrap();
     let mut response = client().get(format!("{}/events", recorded.base_url)).send().await.unwrap();
     assert_eq!(response.chunk().await.unwrap().unwrap(), "data: {\"n\": 1}\n\n", "before the service goes on");
     let mut stream = taken.await.unwrap();
@@ -127,7 +143,7 @@ async fn an_answer_that_breaks_off_is_marked_and_not_served() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cut.jsonl");
     let (base, taken) = service("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\nhalf").await;
-    let recorded = record(options(&base, file.clone())).await.unwrap();
+    let recorded = record(options(&base, file.clone())).unwrap();
     let response = client().get(format!("{}/x", recorded.base_url)).send().await.unwrap();
     drop(taken.await.unwrap());
     assert!(response.text().await.is_err(), "the client sees the break, too");
@@ -143,7 +159,7 @@ async fn what_is_no_text_is_known_by_its_hash_and_links_lead_back() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bytes.jsonl");
     let (base, taken) = service("HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: 2\r\n").await;
-    let recorded = record(options(&base, file.clone())).await.unwrap();
+    let recorded = record(options(&base, file.clone())).unwrap();
     let asking = tokio::spawn(client().get(format!("{}/logo/4711", recorded.base_url)).send());
     let rest = format!("link: <{base}/logo/4712>; rel=\"next\"\r\n\r\n");
     let mut stream = taken.await.unwrap();
@@ -168,15 +184,15 @@ async fn what_cannot_be_recorded_is_said_with_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("there.jsonl");
     std::fs::write(&file, "").unwrap();
-    let refused = |options: RecordOptions| async { record(options).await.err().unwrap().to_string() };
-    let there = refused(options("http://127.0.0.1:9", file.clone())).await;
+    let refused = |options: RecordOptions| record(options).err().unwrap().to_string();
+    let there = refused(options("http://127.0.0.1:9", file.clone()));
     assert!(there.contains("choose a file that is not there yet"), "{there}");
-    let address = refused(options("mailto:a@b.c", folder.path().join("a.jsonl"))).await;
+    let address = refused(options("mailto:a@b.c", folder.path().join("a.jsonl")));
     assert!(address.contains("write it like https://api.example.com"), "{address}");
     let mut pattern = options("http://127.0.0.1:9", folder.path().join("b.jsonl"));
     pattern.redact = vec!["(".to_owned()];
-    assert!(refused(pattern).await.contains("`(` is no pattern"));
-    let silent = record(options("http://127.0.0.1:9", folder.path().join("c.jsonl"))).await.unwrap();
+    assert!(refused(pattern).contains("`(` is no pattern"));
+    let silent = record(options("http://127.0.0.1:9", folder.path().join("c.jsonl"))).unwrap();
     let response = client().get(format!("{}/x", silent.base_url)).send().await.unwrap();
     assert_eq!(response.status(), 502);
     assert!(response.text().await.unwrap().contains("cannot ask http://127.0.0.1:9"));
