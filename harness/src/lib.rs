@@ -14,6 +14,7 @@ pub mod controls;
 mod expect;
 pub mod import;
 pub mod journal;
+mod named_file;
 mod record;
 pub mod report;
 mod run;

@@ -8,13 +8,14 @@ use base64::{
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{Timestamp, tz::TimeZone};
-use minijinja::{
-    Environment, Error, ErrorKind, Value,
-    value::{Serde, from_args},
-};
+use minijinja::{Environment, Error, ErrorKind, State, Value, value::Serde};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use super::{Period, bounded};
+use super::{
+    Period,
+    bounded::{Meter, Weight},
+    operations::add_filter,
+};
 
 /// Functions that every template can call.
 pub(crate) const FUNCTIONS: [&str; 4] = ["dict", "file", "now", "range"];
@@ -23,26 +24,38 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024; // as much as a request's body in a
 
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_function("now", now);
-    environment.add_filter("b64encode", |text: &str| BASE64_STANDARD.encode(text));
-    environment.add_filter("b64decode", decode);
-    environment.add_filter("b64url", |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text));
-    environment.add_filter("urlencode", encode_url);
-    environment.add_filter("sha256", |text: &str| hex::encode(Sha256::digest(text)));
-    environment.add_filter("sha512", |text: &str| hex::encode(Sha512::digest(text)));
-    environment.add_filter("hmac_sha256", |text: &str, key: &str| hex::encode(sign(text, key)));
-    environment.add_filter("hmac_sha256_b64", |text: &str, key: &str| BASE64_STANDARD.encode(sign(text, key)));
-    environment.add_filter("fromjson", parse);
+    add_filter(environment, "b64encode", Value::from_function(|text: &str| BASE64_STANDARD.encode(text)));
+    add_filter(environment, "b64decode", Value::from_function(decode));
+    add_filter(environment, "b64url", Value::from_function(|text: &str| BASE64_URL_SAFE_NO_PAD.encode(text)));
+    add_filter(environment, "urlencode", Value::from_function(encode_url));
+    add_filter(environment, "sha256", Value::from_function(|text: &str| hex::encode(Sha256::digest(text))));
+    add_filter(environment, "sha512", Value::from_function(|text: &str| hex::encode(Sha512::digest(text))));
+    add_filter(environment, "hmac_sha256", Value::from_function(|text: &str, key: &str| hex::encode(sign(text, key))));
+    add_filter(
+        environment,
+        "hmac_sha256_b64",
+        Value::from_function(|text: &str, key: &str| BASE64_STANDARD.encode(sign(text, key))),
+    );
+    add_filter(environment, "fromjson", Value::from_function(parse));
     // As it is sent in a body, so that a signature over it is right.
-    environment.add_filter("tojson", json);
-    environment.add_filter("date", |instant: &str, format: &str| shown(instant_of(instant)?, format));
-    environment.add_filter("epoch", |instant: &str| instant_of(instant).map(Timestamp::as_second));
+    add_filter(environment, "tojson", Value::from_function(json));
+    add_filter(
+        environment,
+        "date",
+        Value::from_function(|instant: &str, format: &str| shown(instant_of(instant)?, format)),
+    );
+    add_filter(
+        environment,
+        "epoch",
+        Value::from_function(|instant: &str| instant_of(instant).map(Timestamp::as_second)),
+    );
 }
 
 /// `file('path')` of the files below `folder`.
 pub(super) fn file_of(folder: PathBuf) -> Value {
-    Value::from_function(move |args: &[Value]| -> Result<String, Error> {
-        let (path,): (String,) = from_args(args)?;
-        read(&folder, &path).map_err(invalid)
+    Value::from_function(move |state: &mut State, path: String| {
+        let text = read(&folder, &path).map_err(invalid)?;
+        Meter::of(state).make(Weight { parts: 1, bytes: text.len() }).map(|()| text)
     })
 }
 
@@ -61,7 +74,7 @@ fn read(folder: &Path, path: &str) -> Result<String, String> {
     if !target.starts_with(&root) {
         return Err(outside());
     }
-    let size = target.metadata().map_err(refused)?.len();
+    let size = crate::named_file::length(&target).map_err(refused)?;
     if size > FILE_BYTES_MAX {
         return Err(format!("`{path}` has {size} bytes; at most {FILE_BYTES_MAX} are read"));
     }
@@ -113,9 +126,7 @@ fn parse(text: &str) -> Result<Value, Error> {
 }
 
 fn json(value: &Value) -> Result<String, Error> {
-    let mut out = bounded::Writer::default();
-    serde_json::to_writer(&mut out, value).map_err(|error| invalid(error.to_string()))?;
-    Ok(out.into_text())
+    serde_json::to_string(value).map_err(|error| invalid(error.to_string()))
 }
 
 fn invalid(message: String) -> Error {

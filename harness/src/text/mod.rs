@@ -2,8 +2,11 @@
 //! and the template language; knows no scenario. Start at [`Node`], then [`Scope`].
 
 mod bounded;
+mod constants;
+mod engine;
 mod functions;
 mod node;
+mod operations;
 mod period;
 mod placed;
 mod random;

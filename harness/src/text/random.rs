@@ -8,6 +8,8 @@ use minijinja::{
     value::{Object, from_args},
 };
 
+use super::bounded::Meter;
+
 /// The seeded stream of one trial.
 pub(crate) struct Random {
     // BLAKE3's output stream: specified for ever, unlike a general-purpose generator.
@@ -185,7 +187,8 @@ impl Object for Random {
         })
     }
 
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        Meter::of(state).take(args)?;
         Ok(match method {
             "date" => {
                 let (from, to): (Option<&str>, Option<&str>) = from_args(args)?;

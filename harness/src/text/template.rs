@@ -3,31 +3,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    sync::{Arc, LazyLock},
+    sync::Arc,
 };
 
 use located::Place;
 use minijinja::{
-    Environment, ErrorKind, UndefinedBehavior, Value,
-    syntax::SyntaxConfig,
+    Value,
     value::{Object, Serde},
 };
 use serde_json::Value as Json;
 
-use super::{FUNCTIONS, Node, NodeKind, Text, bounded, functions, walk_texts};
-
-const FUEL_MAX: u64 = 50_000; // instructions per template; a loop over any sensible list fits
-
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL_MAX));
-    // The file said where lines end; input that is typed needs it.
-    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the default marks differ");
-    environment.set_syntax(syntax);
-    functions::register(&mut environment);
-    environment
-});
+use super::{
+    FUNCTIONS, Node, NodeKind, Text,
+    bounded::{Weight, too_large},
+    engine, functions, walk_texts,
+};
 
 /// Why a template could not be filled in, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,24 +116,16 @@ impl Scope {
         if !is_template(text) {
             return Ok(text.to_owned());
         }
-        let mut out = bounded::Writer::default();
-        let rendered = ENVIRONMENT
-            .template_from_str(text)
-            .and_then(|template| template.render_captured_to(self.context(), &mut out).map(drop));
-        rendered.map_err(|error| refused(place, &error))?;
-        Ok(out.into_text())
+        engine::filled(text, self.context()).map_err(|error| refused(place, &error))
     }
 
     fn value(&self, expression: &str, place: Place) -> Result<Json, RenderError> {
-        let value = ENVIRONMENT
-            .compile_expression(expression)
-            .and_then(|compiled| compiled.eval(self.context()))
-            .map_err(|error| refused(place, &error))?;
+        let value = engine::value(expression, self.context()).map_err(|error| refused(place, &error))?;
         if value.is_undefined() {
             return Err(RenderError { place, message: format!("`{expression}` is not defined") });
         }
-        if !bounded::fits(&value) {
-            return Err(RenderError { place, message: bounded::too_large() });
+        if Weight::of(&value).is_none() {
+            return Err(refused(place, &too_large()));
         }
         serde_json::to_value(&value).map_err(|error| RenderError { place, message: error.to_string() })
     }
@@ -168,10 +150,7 @@ pub(crate) fn undeclared(text: &str, place: Place) -> Result<Vec<String>, Render
     if !is_template(text) {
         return Ok(Vec::new());
     }
-    let template = ENVIRONMENT.template_from_str(text).map_err(|error| refused(place, &error))?;
-    let mut names: Vec<_> = template.undeclared_variables(false).into_iter().collect();
-    names.sort();
-    Ok(names)
+    engine::undeclared(text).map_err(|error| refused(place, &error))
 }
 
 /// Checks the template's grammar and that it uses `known` names only.
@@ -200,9 +179,6 @@ fn lone_expression(text: &str) -> Option<&str> {
 }
 
 fn refused(place: Place, error: &minijinja::Error) -> RenderError {
-    if error.kind() == ErrorKind::WriteFailure {
-        return RenderError { place, message: bounded::too_large() };
-    }
     let message =
         error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     RenderError { place, message }
@@ -284,6 +260,108 @@ mod tests {
             assert!(error.message.contains("it gives more than"), "{text}: {error:?}");
         }
         assert_eq!(filled("'{{ [1] * 3 }}'", &scope()).unwrap(), json!([1, 1, 1]));
+    }
+
+    /// Each would take more memory or time than there is, in very few instructions.
+    #[test]
+    fn what_is_made_inside_a_template_is_metered() {
+        let doubled = "{% set a = 'x' * 1000 %}".to_owned() + &"{% set a = a ~ a %}".repeat(40);
+        let nested = "{% set a = [1, 2] %}".to_owned() + &"{% set a = [a, a] %}".repeat(60);
+        let mapped = "{% set a = {'k': 1} %}".to_owned() + &"{% set a = {'k': a, 'l': a} %}".repeat(60);
+        let given = "{% set a = [1] %}".to_owned() + &"{% set a = dict(k=a, l=a) %}".repeat(60);
+        let list = "{% set big = range(100000)|list %}";
+        for text in [
+            format!("{doubled}{{{{ a | length }}}}"),
+            format!("{nested}{{{{ a == a }}}}"),
+            format!("{mapped}{{{{ a == a }}}}"),
+            format!("{given}{{{{ a == a }}}}"),
+            "{{ [[1] * 100000000] * 100000000 | string }}".to_owned(),
+            "{% set n = 100000000 %}{{ ([[1] * n] * n) | string | length }}".to_owned(),
+            "{% set n = 100000000 %}{{ ([[1] * n] * n) | list | length }}".to_owned(),
+            "{% set n = 100000000 %}{{ ('x' * n) | join('y' * n) | length }}".to_owned(),
+            "{% set n = 10000000 %}{{ ('x' * n) | replace('', 'x' * n) | length }}".to_owned(),
+            "{% set n = 100000000 %}{{ 3 in [[1] * n] * n }}".to_owned(),
+            "{% set n = 100000000 %}{{ ([1] * n)[n - 1] }}".to_owned(),
+            "{{ '%999999999999d' | format(1) }}".to_owned(),
+            "{{ '%*d' | format(999999999999, 1) }}".to_owned(),
+            "{{ [1] | batch(999999999999, 0) | length }}".to_owned(),
+            "{{ [1] | slice(999999999999) | length }}".to_owned(),
+            "{{ 'a\nb' | indent(999999999999) | length }}".to_owned(),
+            "{{ 'a\nb' | indent(width=999999999999) | length }}".to_owned(),
+            format!("{list}{{{{ big | map('string') | map('replace', '', 'x' * 100000) | list | length }}}}"),
+            format!("{list}{{{{ big | select('in', big) | list | length }}}}"),
+            format!("{list}{{% for a in big %}}{{{{ a == big }}}}{{% endfor %}}"),
+            format!("{list}{{{{ [big] * 100000 == [big] * 100000 }}}}"),
+            format!("{list}{{{{ big | map('string') | sum(start='') | length }}}}"),
+            format!("{{% for a in range(10000) %}}{}{{% endfor %}}", "x".repeat(10_000)),
+            format!("{{% for a in range(10000) %}}{{{{ '{}' }}}}{{% endfor %}}", "x".repeat(10_000)),
+        ] {
+            let error = filled(&json!(text).to_string(), &scope()).map(drop).unwrap_err().message;
+            let words = ["it gives more than", "it works on more than", "fuel"];
+            assert!(words.iter().any(|words| error.contains(words)), "{error}: {text:.300}");
+        }
+    }
+
+    #[test]
+    fn constants_are_weighed_before_the_engine_computes_them() {
+        let known = std::collections::BTreeSet::new();
+        for text in ["{{ 'x' * 100000000 ~ 'y' }}", "{{ 1 + ('x' * 90000000) }}", "{% if [1] * 2000000 %}{% endif %}"] {
+            let error = check_text(text, Place::START, &known).unwrap_err().message;
+            assert!(error.contains("it gives more than"), "{text}: {error}");
+        }
+        assert!(check_text("{{ 1769860800 * 1000000 }}", Place::START, &known).is_ok());
+    }
+
+    #[test]
+    fn what_collects_output_is_no_part_of_the_language() {
+        let known = ["a".to_owned()].into();
+        for (text, words) in [
+            ("{% set b %}x{% endset %}{{ b }}", "write `{% set name = value %}`"),
+            ("{% macro b() %}x{% endmacro %}{{ b() }}", "there are `for`, `if`"),
+            ("{% filter upper %}x{% endfilter %}", "there are `for`, `if`"),
+            ("{% include 'a' %}", "there are `for`, `if`"),
+            ("{% for b in a recursive %}{{ loop(b) }}{% endfor %}", "one loop inside another"),
+            ("{{ 1 < a < 3 }}", "write `a < b and b < c`"),
+        ] {
+            let error = check_text(text, Place::START, &known).unwrap_err().message;
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn metered_operations_mean_what_they_mean_without() {
+        let mut scope = scope();
+        scope.set("n", 3);
+        scope.set("items", vec![4, 5, 6]);
+        for (text, value) in [
+            ("{{ n + 1 }}", json!(4)),
+            ("{{ items + [n] }}", json!([4, 5, 6, 3])),
+            ("{{ items * 2 }}", json!([4, 5, 6, 4, 5, 6])),
+            ("{{ n * 'ab' }}", json!("ababab")),
+            ("{{ n ~ items }}", json!("3[4, 5, 6]")),
+            ("{{ items[1:] }}", json!([5, 6])),
+            ("{{ items[::-1] }}", json!([6, 5, 4])),
+            ("{{ email[:3] }}", json!("ann")),
+            ("{{ [n, [n, {'z': n, 'a': items[0], 1: 2}]] }}", json!([3, [3, {"z": 3, "a": 4, "1": 2}]])),
+            ("{{ {1: n}[1] }}", json!(3)),
+            ("{{ n in items or n == 3 and n != 4 and n < 4 and n <= 3 and n > 2 and n >= 3 }}", json!(true)),
+            ("{{ 4 in items and 'ann' in email and n not in items }}", json!(true)),
+            ("{{ items | map('string') | join('-') }}", json!("4-5-6")),
+            ("{{ items | sum }}", json!(15)),
+            ("{{ items | select('gt', 4) | list }}", json!([5, 6])),
+            ("{{ range(n) | list }}", json!([0, 1, 2])),
+            ("{{ dict(b=n, a=1) }}", json!({"b": 3, "a": 1})),
+            ("{{ 'a' if n is defined and n is odd else 'b' }}", json!("a")),
+            (
+                "{% for i in items if i > 4 %}{{ loop.index }}:{{ i }}{% if not loop.last %}, {% endif %}{% else %}none{% endfor %}.",
+                json!("1:5, 2:6."),
+            ),
+            ("a{% if n > 3 %}b{% elif n == 3 %}c{% else %}d{% endif %}e", json!("ace")),
+            ("{% for i in items %}{% if i == 5 %}{% continue %}{% endif %}x{{ i }}{% endfor %}", json!("x4x6")),
+            ("{% with a = n * 2 %}<{{ a }}>{% endwith %}", json!("<6>")),
+        ] {
+            assert_eq!(filled(&json!(text).to_string(), &scope).unwrap(), value, "{text}");
+        }
     }
 
     #[test]
