@@ -1,4 +1,9 @@
-use std::{fmt, io::Read as _, path::Path, sync::Arc};
+use std::{
+    fmt,
+    io::{self, Read as _},
+    path::Path,
+    sync::Arc,
+};
 
 use serde_saphyr::Spanned;
 
@@ -23,11 +28,11 @@ impl Source {
         Self(Arc::new(Text { name: name.into(), text: text.into() }))
     }
 
-    /// Reads a file. Failures come back as a diagnostic at line 1 that names the path.
+    /// Reads a file. Failures come back as a diagnostic that names the path.
     pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let name = path.display().to_string();
         let refused = |message: String| Self::new(&name, "").diagnostic(Place::START, message);
-        let bytes = read_bounded(path).map_err(|error| refused(format!("cannot read the file: {error}")))?;
+        let bytes = read_bounded(path).map_err(|error| refused(unreadable(path, &error)))?;
         if bytes.len() as u64 > SOURCE_BYTES_MAX {
             return Err(refused(format!("the file has more than {SOURCE_BYTES_MAX} bytes; nobody wrote it by hand")));
         }
@@ -72,11 +77,25 @@ impl Source {
     }
 }
 
-/// One byte more than is allowed at most, whatever the file is.
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+/// One byte more than is allowed at most. A pipe or a device could let its reader wait for ever; what a shell hands over
+/// (`<(command)`) ends with its command.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let is_handed_over = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|fd| path.starts_with(fd));
+    if !is_handed_over && !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ if path.is_dir() => "this is a folder, where a file is needed".to_owned(),
+        io::ErrorKind::Other => "this is a pipe or a device, where a file is needed".to_owned(),
+        _ => format!("the file cannot be read: {error}"),
+    }
 }
 
 /// Where in a document: line and column count from 1, in characters.
@@ -105,7 +124,7 @@ impl From<serde_saphyr::Location> for Place {
 
 /// One thing that is wrong in a document: what, where and what to do.
 ///
-/// Displays as `file:line:col: message`, the line, a caret, and the hint.
+/// Displays as `file:line:col: message`, the line, a caret, and the hint; a file of which nothing was read has no lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     pub source: Source,
@@ -130,7 +149,11 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, Place { line, column, .. }) = (visible(self.source.name()).replace('\n', "␊"), self.place);
-        write!(f, "{name}:{line}:{column}: {}", visible(&self.message))?;
+        if self.source.text().is_empty() {
+            write!(f, "{name}: {}", visible(&self.message))?;
+        } else {
+            write!(f, "{name}:{line}:{column}: {}", visible(&self.message))?;
+        }
         if let Some(text) = self.source.text().lines().nth(line - 1).filter(|text| !text.trim().is_empty()) {
             let number = line.to_string();
             let gutter = " ".repeat(number.len());
@@ -244,6 +267,19 @@ mod tests {
         let text = source.diagnostic(Place::START, "wrong \u{1b}[31m").hint("\u{9b}2J").to_string();
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{text}");
         assert!(text.starts_with("a␊::error::b.yaml:1:1: wrong ␛[31m\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_in_words_and_never_waited_for() {
+        let dir = std::env::temp_dir();
+        let words = |path: &std::path::Path| Source::read(path).expect_err("no file").to_string();
+        let missing = dir.join("no such file");
+        assert_eq!(words(&missing), format!("{}: there is no such file", missing.display()));
+        assert!(words(&dir).ends_with(": this is a folder, where a file is needed"), "{}", words(&dir));
+        for device in ["/dev/zero", "/dev/tty"] {
+            let words = words(device.as_ref());
+            assert!(words.ends_with(": this is a pipe or a device, where a file is needed"), "{words}");
+        }
     }
 
     #[test]

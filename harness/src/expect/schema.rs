@@ -78,7 +78,7 @@ impl SchemaRule {
 
 fn read(path: &Path) -> Result<Json, String> {
     let refused = |reason: String| format!("cannot read the schema {}: {reason}", path.display());
-    let length = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?.len();
+    let length = crate::named_file::length(path).map_err(|error| refused(error.to_string()))?;
     if length > FILE_BYTES_MAX {
         return Err(refused(format!("it has more than {FILE_BYTES_MAX} bytes")));
     }

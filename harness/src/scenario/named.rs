@@ -110,7 +110,7 @@ fn folder_of(name: &str) -> PathBuf {
 
 fn read(path: &Path, bytes_left: &mut u64) -> Result<Vec<u8>, NamedFileError> {
     let refused = |error: std::io::Error| NamedFileError::new(path, error);
-    let size = fs::metadata(path).map_err(refused)?.len();
+    let size = crate::named_file::length(path).map_err(refused)?;
     *bytes_left = bytes_left.checked_sub(size).ok_or_else(|| {
         let way_out = "let a step make what is larger";
         NamedFileError::new(path, format!("the files that scenarios name have more than {BYTES_MAX} bytes; {way_out}"))

@@ -95,7 +95,7 @@ fn calls_of_fragments_are_checked_without_running() {
       hint: write `$.` and a name; it returns token, role_seen
     ");
     for (steps, message) in [
-        ("{ use: steps/none.yaml }", "a.yaml:4:12: `steps/none.yaml`: cannot read the file"),
+        ("{ use: steps/none.yaml }", "a.yaml:4:12: `steps/none.yaml`: there is no such file"),
         ("{ use: /steps/login.yaml }", "is no path to a fragment [bad-path]"),
         ("{ use: steps/login.yaml, with: { user: '{{ nobody }}' } }", "nothing defines `nobody`"),
         ("{ use: steps/login.yaml, with: { user: a }, expect: { status: 200 } }", "a step with `use` has no `expect`"),

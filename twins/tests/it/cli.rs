@@ -122,7 +122,7 @@ fn an_unknown_twin_and_a_bad_script_end_with_a_reason() {
     assert!(failed(&["serve", "stirpe"]).contains("unknown twin `stirpe`; there are anthropic"));
     assert!(failed(&["serve", "stripe=x"]).contains("`x` is no port"));
     assert!(failed(&["serve", "slack", "--config", "{\"stripe\": {}}"]).contains("not served"));
-    assert!(failed(&["check", "/nowhere.yaml"]).contains("cannot read the file"));
+    assert!(failed(&["check", "/nowhere.yaml"]).contains("there is no such file"));
 }
 
 #[test]

@@ -94,5 +94,5 @@ fn a_call_names_one_tool() {
 fn a_script_needs_a_turn_and_a_file() {
     assert!(errors("script: s\nmodel: m\nturns: []\n").contains("at least one turn"));
     let missing = twins::script::check(std::path::Path::new("/nowhere/script.yaml")).unwrap_err().to_string();
-    assert!(missing.contains("cannot read the file"));
+    assert!(missing.contains("there is no such file"));
 }

@@ -175,7 +175,8 @@ impl Connection {
 }
 
 fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    let read = crate::named_file::length(path).and_then(|_| std::fs::read(path));
+    read.map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 fn refused(option: &str, path: &std::path::Path, error: &reqwest::Error) -> String {

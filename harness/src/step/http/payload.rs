@@ -205,7 +205,7 @@ impl Part {
 }
 
 fn file(path: PathBuf) -> Result<Payload, Halt> {
-    let bytes = std::fs::metadata(&path).map_err(|error| unreadable(&path, &error))?.len();
+    let bytes = crate::named_file::length(&path).map_err(|error| unreadable(&path, &error))?;
     Ok(Payload::File { path, bytes })
 }
 

@@ -107,6 +107,7 @@ struct ResetFile {
 struct ReadyFile {
     #[serde(default)]
     http: Option<String>,
+    /// The port takes connections: the default.
     #[serde(default)]
     tcp: Option<bool>,
     /// A regular expression that matches somewhere in the log.
@@ -206,7 +207,7 @@ impl Placed<ReadyFile> {
         let within = self.within.as_ref().map_or(READY_WITHIN, |within| within.0);
         let sign = match (&self.http, self.tcp, &self.log, &self.argv) {
             (Some(path), None, None, None) => ReadySign::Http(path.clone()),
-            (None, Some(true), None, None) => ReadySign::Tcp,
+            (None, None | Some(true), None, None) => ReadySign::Tcp,
             (None, None, None, Some(argv)) => ReadySign::Command(argv.clone()),
             (None, None, Some(pattern), None) => match compile_regex(pattern) {
                 Ok(regex) => ReadySign::Log(regex),
@@ -216,7 +217,7 @@ impl Placed<ReadyFile> {
                 }
             },
             _ => {
-                let message = "give exactly one of `http: /path`, `tcp: true`, `log: regex` and `argv: [command]`";
+                let message = "give at most one of `http: /path`, `tcp: true`, `log: regex` and `argv: [command]`";
                 wrong.push(source.diagnostic(self.place, message));
                 ReadySign::Tcp
             }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use located::{Diagnostics, Source};
+use located::{Diagnostics, Place, Source};
 
 pub(crate) use file::schema;
 
@@ -27,6 +27,8 @@ use crate::{
 
 const FILE: &str = "harness.yaml";
 const SCENARIOS_DEFAULT: &str = "scenarios";
+const WAYS_IN: &str = "it says how the subject is started: `harness init` writes one, `--subject DIR` names another \
+    tree, and `harness run --target URL` needs none";
 const ELSEWHERE_WITHIN: Duration = Duration::from_secs(2); // what runs already needs no time to start
 
 /// A subject, read and checked.
@@ -104,9 +106,13 @@ impl SubjectConfig {
     /// # Errors
     /// All that is wrong in it, each with its place.
     pub fn load(root: &Path) -> Result<Self, Diagnostics> {
-        Self::read(Source::read(&root.join(FILE)).map_err(|error| {
-            error.hint("a subject's tree has a `harness.yaml` at its root that says how it is started")
-        })?)
+        if !root.is_dir() {
+            let what =
+                if root.exists() { "this is a file, where a folder is needed" } else { "there is no such folder" };
+            let hint = "`--subject` names the subject's tree, with harness.yaml at its root";
+            return Err(Source::new(root.display().to_string(), "").diagnostic(Place::START, what).hint(hint).into());
+        }
+        Self::read(Source::read(&root.join(FILE)).map_err(|error| error.hint(WAYS_IN))?)
     }
 
     pub fn read(source: Source) -> Result<Self, Diagnostics> {
@@ -284,7 +290,9 @@ mod tests {
 
     #[test]
     fn a_ready_check_has_one_sign() {
-        assert!(read("subject: a\nready: { http: /, tcp: true }\n").unwrap_err().contains("exactly one of"));
-        assert!(read("subject: a\nready: { within: 1s }\n").unwrap_err().contains("harness.yaml:2:8"));
+        assert!(read("subject: a\nready: { http: /, tcp: true }\n").unwrap_err().contains("at most one of"));
+        assert!(read("subject: a\nready: { tcp: false }\n").unwrap_err().contains("harness.yaml:2:8"));
+        let ready = read("subject: a\nready: { within: 1s }\n").unwrap().ready;
+        assert!(matches!(ready.sign, ReadySign::Tcp) && ready.within.as_secs() == 1, "its port is its sign by default");
     }
 }

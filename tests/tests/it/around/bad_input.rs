@@ -73,7 +73,7 @@ fn a_path_that_leaves_the_repository() {
 #[test]
 fn a_spec_that_is_not_there() {
     let place = Workplace::init();
-    insta::assert_snapshot!(told(&place, said(&place, &["run", "specs/missing.md"])), @"error: specs/missing.md:1:1: cannot read the file: No such file or directory (os error 2)");
+    insta::assert_snapshot!(told(&place, said(&place, &["run", "specs/missing.md"])), @"error: specs/missing.md: there is no such file");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_folder_without_scenarios() {
         }
     };
     insta::assert_snapshot!(refused(change), @r"
-    error: scenarios/greeting:1:1: there is no scenario here [empty-suite]
+    error: scenarios/greeting: there is no scenario here [empty-suite]
       hint: write one into a `.yaml` file; `harness schema` gives the format to editors
     ");
 }
