@@ -415,6 +415,7 @@ fn launcher(asked: &Asked, subject: &SubjectConfig) -> Result<Box<dyn Launcher>,
         // A name or value that is not UTF-8 cannot stand in harness.yaml either.
         Some((name.into_string().ok()?, value.into_string().ok()?))
     }));
+    let processes = processes.adopting();
     match &asked.target {
         Some(url) => Ok(Box::new(UrlLauncher::new(url.clone(), processes))),
         None => Ok(subject.launcher(processes, std::env::current_exe()?)?),

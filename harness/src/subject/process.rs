@@ -5,6 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,7 +21,10 @@ use tokio::{
 
 use super::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, Terminal,
-    TerminalOutput, leaks, log::Log, pty,
+    TerminalOutput,
+    leaks::{Family, Leader, Nursery},
+    log::Log,
+    pty,
 };
 
 const PASSED: [&str; 3] = ["PATH", "HOME", "LANG"]; // TMPDIR is passed too, but is the trial's own
@@ -34,12 +38,20 @@ pub(super) const DRAIN: Duration = Duration::from_millis(500); // for the last o
 #[derive(Debug)]
 pub struct ProcessLauncher {
     host_env: BTreeMap<String, String>,
+    nursery: Nursery,
 }
 
 impl ProcessLauncher {
     /// `host_env` is where PATH, HOME, LANG and what `env_allow` names are taken from.
     pub fn new(host_env: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { host_env: host_env.into_iter().collect() }
+        Self { host_env: host_env.into_iter().collect(), nursery: Nursery::default() }
+    }
+
+    /// Kills orphans too, whatever they did to hide: from now on this process adopts them, and takes every child that was
+    /// not started here for one. For a program whose children are all subjects.
+    #[must_use]
+    pub fn adopting(self) -> Self {
+        Self { nursery: Nursery::adopting(), ..self }
     }
 
     /// The environment that it was given.
@@ -96,11 +108,11 @@ pub(super) fn program_path(program: &str, cwd: &Path) -> PathBuf {
     if program.contains('/') { cwd.join(program) } else { PathBuf::from(program) }
 }
 
-fn spawn(command: Option<Command>, argv: &[String]) -> Result<Group, LaunchError> {
+fn spawn(command: Option<Command>, argv: &[String], nursery: &Nursery) -> Result<Group, LaunchError> {
     let program = argv.first().cloned().unwrap_or_default();
     let mut command = command.ok_or_else(empty)?;
     let child = command.spawn().map_err(|error| refused(program, &error))?;
-    Ok(Group::of(child))
+    Ok(Group::of(child, nursery))
 }
 
 fn empty() -> LaunchError {
@@ -128,7 +140,7 @@ impl Launcher for ProcessLauncher {
         if let Some(command) = &mut command {
             command.env("TMPDIR", &tmp_dir).stdin(Stdio::null());
         }
-        let mut group = spawn(command, &request.argv)?;
+        let mut group = spawn(command, &request.argv, &self.nursery)?;
         let pumps = [
             group.child.stdout.take().map(|stream| log.pump(stream)),
             group.child.stderr.take().map(|stream| log.pump(stream)),
@@ -145,8 +157,7 @@ impl Launcher for ProcessLauncher {
             command.env("TMPDIR", &tmp_dir);
         }
         let started = Instant::now();
-        let mut group = spawn(command, &request.argv)?;
-        let birth = leaks::Birth::of(group.id);
+        let mut group = spawn(command, &request.argv, &self.nursery)?;
         let input = feed(group.child.stdin.take(), request.stdin);
         let streams = [group.child.stdout.take().map(reader), group.child.stderr.take().map(reader)];
         let [stdout, stderr] = streams.map(|stream| collect(stream, request.output_bytes_max));
@@ -155,19 +166,20 @@ impl Launcher for ProcessLauncher {
             Err(_) => Exit::TimedOut,
         };
         // Children that were left in the group hold the pipes open; they have no business after the command's end.
+        let family = group.leader.family();
         group.kill();
         input.abort();
-        let leaks = leaks::sweep_since(&tmp_dir, group.id, birth);
+        let leaks = group.leader.sweep(family, &tmp_dir);
         let [(stdout, cut_out), (stderr, cut_err)] = [drained(stdout).await, drained(stderr).await];
         Ok(ExecOutput { exit, stdout, stderr, truncated: cut_out || cut_err, duration: started.elapsed(), leaks })
     }
 
     async fn exec_on_terminal(&self, request: ExecRequest, terminal: Terminal) -> Result<TerminalOutput, LaunchError> {
         let command = self.terminal_command(&request).ok_or_else(empty)?;
-        let (group, reader, writer) = pty::open(command, &terminal, &request.argv)?;
-        let (id, birth) = (group.id, leaks::Birth::of(group.id));
+        let (group, reader, writer) = pty::open(command, &terminal, &request.argv, &self.nursery)?;
+        let leader = Arc::clone(&group.leader);
         let mut left = pty::Session::new(group, reader, writer).run(&request, &terminal).await;
-        left.output.leaks = leaks::sweep_since(tmp_dir(&request), id, birth);
+        left.output.leaks = leader.sweep(Family::default(), tmp_dir(&request));
         Ok(left)
     }
 }
@@ -219,19 +231,24 @@ pub(super) fn exit_of(status: ExitStatus) -> Exit {
 
 /// A child that leads a process group. Dropping it kills the group.
 pub(super) struct Group {
-    pub(super) id: Pid,
-    pub(super) child: Child,
+    leader: Arc<Leader>,
+    child: Child,
 }
 
 impl Group {
-    pub(super) fn of(child: Child) -> Self {
+    pub(super) fn of(child: Child, nursery: &Nursery) -> Self {
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Self { id: id.expect("a child that was not waited for has a pid"), child }
+        let id = id.expect("a child that was not waited for has a pid");
+        Self { leader: Arc::new(Leader::new(id, nursery)), child }
     }
 
-    pub(super) fn kill(&self) {
+    fn kill(&self) {
+        self.signal(rustix::process::Signal::KILL);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
         // The group may be gone already.
-        kill_process_group(self.id, rustix::process::Signal::KILL).ok();
+        kill_process_group(self.leader.id, signal).ok();
     }
 }
 
@@ -267,7 +284,7 @@ impl Running for Process {
 
     async fn stop(&mut self, how: Signal) -> Result<(), LaunchError> {
         if how == Signal::Term {
-            kill_process_group(self.group.id, rustix::process::Signal::TERM).ok();
+            self.group.signal(rustix::process::Signal::TERM);
             timeout(TERM_GRACE, self.group.child.wait()).await.ok();
         }
         self.group.kill();
@@ -280,9 +297,10 @@ impl Running for Process {
     }
 
     async fn close(mut self: Box<Self>) -> Leaks {
+        let family = self.group.leader.family();
         self.group.kill();
         self.group.child.wait().await.ok();
-        let leaks = leaks::sweep(&self.tmp_dir, self.group.id);
+        let leaks = self.group.leader.sweep(family, &self.tmp_dir);
         for pump in self.pumps.drain(..) {
             let stop = pump.abort_handle();
             timeout(DRAIN, pump).await.ok();

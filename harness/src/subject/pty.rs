@@ -13,6 +13,7 @@ use tokio::{
 
 use super::{
     ExecOutput, ExecRequest, Exit, LaunchError, Leaks, Terminal, TerminalOutput,
+    leaks::Nursery,
     process::{DRAIN, Group, refused},
     terminal::Display,
 };
@@ -24,6 +25,7 @@ pub(super) fn open(
     command: pty_process::Command,
     terminal: &Terminal,
     argv: &[String],
+    nursery: &Nursery,
 ) -> Result<(Group, OwnedReadPty, OwnedWritePty), LaunchError> {
     let program = argv.first().cloned().unwrap_or_default();
     let here =
@@ -35,7 +37,7 @@ pub(super) fn open(
         other => refused(program, &io::Error::other(other)),
     })?;
     let (reader, writer) = pty.into_split();
-    Ok((Group::of(child), reader, writer))
+    Ok((Group::of(child, nursery), reader, writer))
 }
 
 /// TERM, unless the scenario says otherwise.

@@ -24,6 +24,7 @@ mod language;
 mod leftovers;
 mod limits;
 mod named_files;
+mod orphans;
 mod own_twins;
 mod processes;
 mod published;

@@ -58,6 +58,11 @@ if MODE == "never_ready":
     time.sleep(600)
 if MODE == "leaves_a_daemon":
     subprocess.Popen(["sleep", "600"], start_new_session=True)
+if MODE == "hides_a_daemon":  # in a session of its own, without the environment by which it could be known
+    subprocess.Popen(["sleep", "600"], start_new_session=True, env={})
+if MODE == "hides_an_orphan":  # and without a living ancestor
+    escape = "setsid sh -c 'touch $DATA_DIR/gone; exec env -i sleep 600' >&- 2>&- &"
+    subprocess.run(["sh", "-c", escape + " while ! test -e $DATA_DIR/gone; do sleep 0.01; done"])
 if MODE == "talks":
     print("ledger opened at", NOTE, flush=True)
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Notes).serve_forever()
