@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use harness::import::{HurlOptions, Imported, PostmanOptions, hurl, openapi, postman, postman_environment};
 use harness::report::plural;
 use located::{Diagnostics, Source};
+use serde_json::json;
 
 use super::{Failed, say};
 
@@ -43,6 +44,9 @@ struct Target {
     /// Exit with 1 where something needs a person's look
     #[arg(long)]
     strict: bool,
+    /// Print what was written, and what needs a look, as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +151,14 @@ impl Target {
         for (from, name) in copies() {
             self.put(name, &std::fs::read(from)?)?;
         }
+        let status = if self.strict && imported.todos() > 0 { UNSUPPORTED } else { 0 };
+        if self.json {
+            let written: Vec<_> = imported.files.iter().map(|file| self.out.join(&file.name)).collect();
+            let notes: Vec<_> = imported.notes.iter().map(ToString::to_string).collect();
+            let told = json!({ "written": written, "todos": imported.todos(), "notes": notes });
+            say(&serde_json::to_string_pretty(&told).map_err(io::Error::from)?)?;
+            return Ok(status);
+        }
         for note in &imported.notes {
             writeln!(io::stderr(), "{note}")?;
         }
@@ -157,7 +169,7 @@ impl Target {
         let needs = if todos == 1 { "needs" } else { "need" };
         let look = if todos == 0 { String::new() } else { format!("; {} {needs} a look", plural(todos, "TODO")) };
         say(&format!("{} written{look}", plural(files, "scenario file")))?;
-        Ok(if self.strict && todos > 0 { UNSUPPORTED } else { 0 })
+        Ok(status)
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

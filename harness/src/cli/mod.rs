@@ -4,6 +4,7 @@
 
 mod asked;
 mod import;
+mod init;
 mod progress;
 mod record;
 mod report;
@@ -48,13 +49,18 @@ const RUN_EXAMPLES: &str = "Examples:
   harness run --shard 2/4 --junit out.xml       a quarter of all scenarios, for CI
   harness run --resume                          on where the last run was interrupted";
 
+const INIT_EXAMPLES: &str = "Examples:
+  harness init                          here; then `harness run`
+  harness init services/shop --json     for a tree elsewhere, told to a machine";
+
 const LINT_EXAMPLES: &str = "Examples:
   harness lint                          all scenarios that harness.yaml names
   harness lint holdout/ --holdout       holdouts, which need a theme and a canary each
   harness lint --json | jq '.[].file' for editors and CI";
 
 const PROVE_EXAMPLES: &str = "Examples:
-  harness prove                         which scenarios pass where nothing works?";
+  harness prove                         which scenarios pass where nothing works?
+  harness prove --json | jq '.[] | select(.verdict == \"satisfied\").scenario'";
 
 const RUNS_EXAMPLES: &str = "Examples:
   harness runs                          the stored runs, the oldest first
@@ -101,6 +107,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a harness.yaml and a first scenario, never over a file
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(init::InitArgs),
     /// Run scenarios and say whether they are satisfied
     #[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{EXIT_STATUS}"))]
     Run(Box<run::RunArgs>),
@@ -109,7 +118,7 @@ enum Command {
     Lint(LintArgs),
     /// Run scenarios against subjects that do nothing right; every one must be red
     #[command(after_help = PROVE_EXAMPLES)]
-    Prove(Selection),
+    Prove(ProveArgs),
     /// List the stored runs
     #[command(after_help = RUNS_EXAMPLES)]
     Runs(runs::RunsArgs),
@@ -169,6 +178,15 @@ struct LintArgs {
     #[command(flatten)]
     selection: Selection,
     /// Print what is wrong as a JSON list: file, line, column, width, message, hint
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ProveArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Print each scenario's verdict on each control as a JSON list
     #[arg(long)]
     json: bool,
 }
@@ -274,8 +292,9 @@ pub(crate) fn main() -> ExitCode {
 fn perform(command: Command) -> Result<u8, Failed> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Init(arguments) => init::init(&arguments),
         Command::Lint(arguments) => lint(&arguments),
-        Command::Prove(selection) => prove(&selection),
+        Command::Prove(arguments) => prove(&arguments),
         Command::Runs(arguments) => runs::list(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Compare(arguments) => report::compare(&arguments),
@@ -321,10 +340,16 @@ fn as_json(wrong: &Diagnostic) -> serde_json::Value {
     })
 }
 
-fn prove(selection: &Selection) -> Result<u8, Failed> {
+fn prove(arguments: &ProveArgs) -> Result<u8, Failed> {
+    let ProveArgs { selection, json } = arguments;
     let subject = SubjectConfig::load(&selection.subject)?;
     let suite = selection.suite(&subject)?;
     let results = runtime()?.block_on(controls::prove(&suite, &subject, run::cores()))?;
+    let unsound = results.iter().any(controls::ControlResult::is_unsound);
+    if *json {
+        say(&serde_json::to_string_pretty(&results).map_err(io::Error::from)?)?;
+        return Ok(u8::from(unsound));
+    }
     for result in results.iter().filter(|result| result.is_unsound()) {
         let name = serde_json::to_string(&result.control).map_err(io::Error::from)?;
         say(&format!("unsound {}: it lets a {} pass", result.scenario, name.trim_matches('"')))?;
@@ -332,7 +357,6 @@ fn prove(selection: &Selection) -> Result<u8, Failed> {
     for result in results.iter().filter(|result| result.verdict == Verdict::Infra) {
         say(&format!("unproven {}: {}", result.scenario, result.message))?;
     }
-    let unsound = results.iter().any(controls::ControlResult::is_unsound);
     if !unsound {
         let scenarios = suite.scenarios.len();
         let are = if scenarios == 1 { "is" } else { "are" };

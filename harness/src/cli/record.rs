@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::Args;
-use harness::capture_proxy::{Recorder, written};
+use harness::{
+    capture_proxy::{Recorder, written},
+    report::plural,
+};
 use reqwest::Url;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,6 +30,9 @@ pub(super) struct RecordArgs {
     /// Replace the file if it is there already
     #[arg(long)]
     force: bool,
+    /// Print what was written as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn record(arguments: &RecordArgs) -> Result<u8, Failed> {
@@ -57,6 +63,11 @@ pub(super) fn record(arguments: &RecordArgs) -> Result<u8, Failed> {
         ));
     };
     std::fs::write(&arguments.out, text)?;
-    say(&format!("{}: {} requests", arguments.out.display(), exchanges.len()))?;
+    let (out, requests) = (&arguments.out, exchanges.len());
+    if arguments.json {
+        say(&serde_json::json!({ "written": out, "requests": requests }).to_string())?;
+    } else {
+        say(&format!("{}: {}", out.display(), plural(requests, "request")))?;
+    }
     Ok(0)
 }

@@ -10,8 +10,9 @@ use harness::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Failed, StoreArgs, say};
+use super::{Failed, INFRA, StoreArgs, say};
 
 #[derive(Args, Debug)]
 pub(super) struct RunsArgs {
@@ -29,6 +30,9 @@ pub(super) struct VerifyArgs {
     run: String,
     #[command(flatten)]
     store: StoreArgs,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// One line of the list.
@@ -69,8 +73,15 @@ pub(super) fn list(arguments: &RunsArgs) -> Result<u8, Failed> {
 
 pub(super) fn verify(arguments: &VerifyArgs) -> Result<u8, Failed> {
     let run = arguments.store.open().open(&arguments.run)?;
-    let records = run.verify()?;
     let id = &run.manifest().id;
+    if arguments.json {
+        let (records, wrong) = run.verify().map_or_else(|error| (None, Some(error.to_string())), |n| (Some(n), None));
+        let status = if wrong.is_some() { INFRA } else { 0 };
+        let found = json!({ "id": id, "records": records, "ended": run.ending().is_some(), "wrong": wrong });
+        say(&serde_json::to_string_pretty(&found).map_err(io::Error::from)?)?;
+        return Ok(status);
+    }
+    let records = run.verify()?;
     let end = if run.ending().is_some() { "" } else { "; it has not ended" };
     say(&format!("{id}: {}, each as it was written{end}", plural(records as usize, "record")))?;
     Ok(0)

@@ -52,7 +52,11 @@ impl Known {
 
     /// What a change of these files asks for. To be asked after the files were read again: one of them may be new.
     pub(super) fn touched(&self, changed: &BTreeSet<PathBuf>) -> Touched {
-        changed.iter().map(|path| self.names.get(path).cloned()).collect::<Option<_>>().map_or(Touched::All, Touched::Files)
+        changed
+            .iter()
+            .map(|path| self.names.get(path).cloned())
+            .collect::<Option<_>>()
+            .map_or(Touched::All, Touched::Files)
     }
 }
 

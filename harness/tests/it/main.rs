@@ -18,6 +18,7 @@ mod http_transport;
 mod import;
 mod import_hurl;
 mod import_services;
+mod init;
 mod judging;
 mod kit;
 mod language;
