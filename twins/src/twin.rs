@@ -238,6 +238,11 @@ impl<'a> Context<'a> {
         format!("{prefix}{}", self.ids.next(prefix, length))
     }
 
+    /// Letters of the stream `name`, without a prefix.
+    pub(crate) fn letters(&mut self, name: &'static str, length: usize) -> String {
+        self.ids.next(name, length)
+    }
+
     /// How many ids of this prefix exist, this one included: a number that only grows.
     pub(crate) fn number(&mut self, name: &'static str) -> u64 {
         self.ids.count(name)

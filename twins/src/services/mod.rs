@@ -1,5 +1,6 @@
 //! One module per service. Adding one: implement [`crate::twin::Twin`], add a line to each function here.
 
+mod filter;
 mod mail;
 mod resend;
 mod sendgrid;
@@ -9,6 +10,7 @@ mod anthropic;
 mod github;
 mod llm;
 mod oidc;
+mod okta;
 mod openai;
 mod s3;
 mod stripe;
@@ -19,8 +21,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::{
-    anthropic::Anthropic, github::GitHub, oidc::Oidc, openai::Openai, resend::Resend, s3::S3, sendgrid::Sendgrid,
-    slack::Slack, stripe::Stripe,
+    anthropic::Anthropic, github::GitHub, oidc::Oidc, okta::Okta, openai::Openai, resend::Resend, s3::S3,
+    sendgrid::Sendgrid, slack::Slack, stripe::Stripe,
 };
 use crate::{
     TwinError, definition,
@@ -32,6 +34,7 @@ pub(crate) fn catalogue() -> Vec<TwinInfo> {
         TwinInfo::of::<Anthropic>(),
         TwinInfo::of::<GitHub>(),
         TwinInfo::of::<Oidc>(),
+        TwinInfo::of::<Okta>(),
         TwinInfo::of::<Openai>(),
         TwinInfo::of::<Resend>(),
         TwinInfo::of::<S3>(),
@@ -48,6 +51,7 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
         "anthropic" => Ok(hosted(Anthropic::open(parse(name, config)?)?)),
         "github" => Ok(hosted(GitHub::open(parse(name, config)?)?)),
         "oidc" => Ok(hosted(Oidc::open(parse(name, config)?)?)),
+        "okta" => Ok(hosted(Okta::open(parse(name, config)?)?)),
         "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
         "resend" => Ok(hosted(Resend::open(parse(name, config)?))),
         "s3" => Ok(hosted(S3::open(parse(name, config)?)?)),

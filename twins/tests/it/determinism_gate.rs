@@ -19,9 +19,10 @@ const CALLS: usize = 60; // per twin, and again after going back
 const HOST: &str = "twin.test"; // links echo it, and ports differ from process to process
 
 /// What opens each twin as it is configured by default. A twin that is not here is driven as a stranger.
-const CREDENTIALS: [(&str, &str); 7] = [
+const CREDENTIALS: [(&str, &str); 8] = [
     ("anthropic", "Bearer sk-ant-twin"),
     ("oidc", "Basic dHdpbjp0d2luLXNlY3JldA=="),
+    ("okta", "SSWS 00twin"),
     ("openai", "Bearer sk-twin"),
     ("resend", "Bearer re_twin"),
     ("sendgrid", "Bearer SG.twin"),

@@ -16,6 +16,7 @@ mod lifecycle;
 mod llm_sdks;
 mod mail_and_chat;
 mod oidc;
+mod okta;
 mod openai;
 mod own;
 mod proxy;

@@ -2,7 +2,19 @@
 
 use crate::http::Request;
 
+/// What access tokens say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::services) enum Dialect {
+    /// RFC 9068.
+    Standard,
+    /// `cid`, `uid` and a list `scp`; the subject is the login.
+    Okta,
+}
+
 pub(in crate::services) struct Addresses {
+    pub(in crate::services) dialect: Dialect,
+    /// Whom access tokens are for; nothing: the issuer.
+    pub(in crate::services) audience: &'static str,
     /// What the issuer has behind the origin.
     pub(in crate::services) issuer: &'static str,
     pub(in crate::services) authorize: &'static str,
@@ -18,6 +30,8 @@ pub(in crate::services) struct Addresses {
 }
 
 pub(super) const AT_THE_ROOT: Addresses = Addresses {
+    dialect: Dialect::Standard,
+    audience: "",
     issuer: "",
     authorize: "/authorize",
     token: "/token",

@@ -20,40 +20,49 @@ pub(in crate::services) struct Config {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct User {
-    pub(super) login: String,
+pub(in crate::services) struct User {
+    pub(in crate::services) login: String,
     /// The login, where left out.
-    sub: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) email: Option<String>,
+    pub(in crate::services) sub: Option<String>,
+    pub(in crate::services) name: Option<String>,
+    pub(in crate::services) email: Option<String>,
     /// What the form and the password grant ask for; none: any.
-    pub(super) password: Option<String>,
-    pub(super) groups: Vec<String>,
+    pub(in crate::services) password: Option<String>,
+    pub(in crate::services) groups: Vec<String>,
     /// More claims, as they are.
-    pub(super) claims: BTreeMap<String, Value>,
+    pub(in crate::services) claims: BTreeMap<String, Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Client {
-    pub(super) client_id: String,
+pub(in crate::services) struct Client {
+    pub(in crate::services) client_id: String,
     /// None: a public client, which must use PKCE.
-    pub(super) client_secret: Option<String>,
+    pub(in crate::services) client_secret: Option<String>,
+    /// Public keys (`{"keys": […]}`) of a client that proves itself with a signed token.
+    #[serde(default)]
+    pub(in crate::services) jwks: Option<KeySet>,
     /// Empty: any.
     #[serde(default)]
-    pub(super) redirect_uris: Vec<String>,
+    pub(in crate::services) redirect_uris: Vec<String>,
     /// Empty: any.
     #[serde(default)]
-    pub(super) scopes: Vec<String>,
+    pub(in crate::services) scopes: Vec<String>,
     /// Off, as everywhere by now.
     #[serde(default)]
-    pub(super) password_grant: bool,
+    pub(in crate::services) password_grant: bool,
+}
+
+/// As RFC 7517 writes it.
+#[derive(Clone, Debug, Deserialize)]
+pub(in crate::services) struct KeySet {
+    pub(super) keys: Vec<Value>,
 }
 
 /// How a person proves who they are at the authorize endpoint.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum SignIn {
+pub(in crate::services) enum SignIn {
     /// At once, as the user of `login_hint` or the first.
     #[default]
     Automatic,
@@ -64,14 +73,14 @@ pub(super) enum SignIn {
 /// Seconds of virtual time.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Ttl {
-    pub(super) code_s: u32,
-    pub(super) device_code_s: u32,
+pub(in crate::services) struct Ttl {
+    pub(in crate::services) code_s: u32,
+    pub(in crate::services) device_code_s: u32,
     /// How long a device waits between two questions; 0: it may ask at any time.
-    pub(super) device_interval_s: u32,
-    pub(super) access_token_s: u32,
-    pub(super) id_token_s: u32,
-    pub(super) refresh_token_s: u32,
+    pub(in crate::services) device_interval_s: u32,
+    pub(in crate::services) access_token_s: u32,
+    pub(in crate::services) id_token_s: u32,
+    pub(in crate::services) refresh_token_s: u32,
 }
 
 impl Default for Ttl {
@@ -104,6 +113,7 @@ impl Default for Config {
         let client = Client {
             client_id: "twin".to_owned(),
             client_secret: Some("twin-secret".to_owned()),
+            jwks: None,
             redirect_uris: Vec::new(),
             scopes: Vec::new(),
             password_grant: false,

@@ -22,7 +22,6 @@ use crate::{
 const DEVICES_MAX: usize = 1_000; // the oldest is forgotten first
 const SLOW_DOWN_S: u32 = 5; // what RFC 8628, 3.5 adds
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ"; // of RFC 8628, 6.1: no vowels, so no words
-const USER_CODES: &str = "user_code_"; // the stream that they are drawn from
 
 /// A device that waits for a person.
 #[derive(Clone, Debug)]
@@ -119,15 +118,14 @@ impl Device {
 }
 
 fn user_code(context: &mut Context<'_>) -> String {
-    let drawn = context.id(USER_CODES, 8);
-    let drawn = drawn.bytes().skip(USER_CODES.len());
-    let code: String = drawn.map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()])).collect();
+    let drawn = context.letters("user_code", 8);
+    let code: String = drawn.bytes().map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()])).collect();
     format!("{}-{}", &code[..4], &code[4..])
 }
 
 impl Oidc {
     pub(in crate::services) fn device_authorization(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
-        let client = self.client(request)?;
+        let client = self.client(context.now, request)?;
         let scopes = scopes_of(request).unwrap_or_default();
         if !client.may(&scopes) {
             return Err(invalid_scope());

@@ -56,7 +56,7 @@ impl Oidc {
     }
 
     pub(in crate::services) fn introspect(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
-        self.client(request)?;
+        self.client(context.now, request)?;
         let text = field(request, "token").ok_or_else(|| invalid_request("`token` is missing."))?;
         let found = self.grants.find(text).filter(|token| token.kind != Kind::Code && token.is_live(context.now));
         let Some(token) = found else { return Ok(Reply::json(200, &json!({"active": false}))) };
@@ -74,8 +74,8 @@ impl Oidc {
     }
 
     /// The end of a refresh token is the end of its family. What is not known is no error (RFC 7009).
-    pub(in crate::services) fn revoke(&mut self, _: &mut Context<'_>, request: &Request) -> Answer {
-        let client_id = self.client(request)?.client_id.clone();
+    pub(in crate::services) fn revoke(&mut self, context: &mut Context<'_>, request: &Request) -> Answer {
+        let client_id = self.client(context.now, request)?.client_id.clone();
         let text = field(request, "token").ok_or_else(|| invalid_request("`token` is missing."))?;
         let found = self.grants.find(text).filter(|token| token.consent.client_id == client_id);
         match found.map(|token| (token.kind, token.consent.family)) {

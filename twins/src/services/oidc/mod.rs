@@ -2,9 +2,10 @@
 //! endpoints around them. All that ends, ends on the virtual clock; keys, codes and tokens follow from the seed.
 //!
 //! `grants` is what has been given to whom; `keys` signs; `device` is the way in without a browser; `authorize` is where a person is sent, `token` where a client
-//! asks, `lookup` what others ask of a token. Start at the table below.
+//! asks, `lookup` what others ask of a token; `within` is for services that have a provider inside. Start at the table below.
 
 mod addresses;
+mod assertion;
 mod authorize;
 mod clients;
 mod config;
@@ -17,18 +18,18 @@ mod lookup;
 mod metadata;
 mod signer;
 mod token;
+mod within;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use self::{
-    addresses::Addresses,
-    config::{Client, SignIn, Ttl, User},
-    device::Devices,
-    grants::Grants,
-    keys::Keys,
+pub(super) use self::{
+    addresses::{Addresses, Dialect},
+    config::{Client, SignIn, Ttl, User as Person},
+    signer::Algorithm,
 };
+use self::{config::User, device::Devices, grants::Grants, keys::Keys};
 use crate::{
     http::{Reply, Request},
     twin::{Context, Manifest, Operation, Refusal, Twin, operations},

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Oidc,
+    Dialect, Oidc,
     config::Client,
     errors::{failed, invalid_grant, invalid_request},
     grants::{Consent, Kind, Token},
@@ -34,7 +34,7 @@ impl Oidc {
         if !matches!(request.content, Content::Form(_)) {
             return Err(invalid_request("The token endpoint only accepts application/x-www-form-urlencoded."));
         }
-        let client = self.client(request)?.clone();
+        let client = self.client(context.now, request)?.clone();
         let consent = match field(request, "grant_type") {
             Some("authorization_code") => self.by_code(context, request, &client)?,
             Some("refresh_token") => self.by_refresh(context, request, &client)?,
@@ -93,6 +93,36 @@ impl Oidc {
         Ok(Consent { sub: Some(sub), ..by_itself(context, request, client)? })
     }
 
+    /// What the access token says.
+    fn access_claims(&self, context: &mut Context<'_>, issuer: &str, consent: &Consent) -> Value {
+        let subject = consent.sub.as_ref().unwrap_or(&consent.client_id);
+        let audience = Some(self.addresses.audience).filter(|audience| !audience.is_empty()).unwrap_or(issuer);
+        let now = context.unix();
+        let mut claims = json!({"iss": issuer, "aud": audience, "iat": now,
+            "exp": now + i64::from(self.ttl.access_token_s)});
+        match self.addresses.dialect {
+            Dialect::Standard => {
+                claims["sub"] = json!(subject);
+                claims["client_id"] = json!(consent.client_id);
+                claims["scope"] = json!(consent.scopes.join(" "));
+                claims["jti"] = json!(context.id("at_", 22));
+            }
+            Dialect::Okta => {
+                let user = consent.sub.as_deref().and_then(|sub| self.subject(sub));
+                claims["ver"] = json!(1);
+                claims["jti"] = json!(context.id("AT.", 43));
+                claims["sub"] = json!(user.map_or(subject, |user| &user.login));
+                claims["cid"] = json!(consent.client_id);
+                claims["scp"] = json!(consent.scopes);
+                if consent.sub.is_some() {
+                    claims["uid"] = json!(subject);
+                    claims["auth_time"] = json!(consent.signed_in_at.as_second());
+                }
+            }
+        }
+        claims
+    }
+
     /// All that the consent gives.
     fn issue(&mut self, context: &mut Context<'_>, request: &Request, consent: Consent) -> Value {
         let has = |scope: &str| consent.scopes.iter().any(|known| known == scope);
@@ -101,8 +131,7 @@ impl Oidc {
         let ttl = self.ttl;
         let subject = consent.sub.clone().unwrap_or_else(|| consent.client_id.clone());
         let scope = consent.scopes.join(" ");
-        let claims = json!({"iss": issuer, "sub": subject, "aud": issuer, "client_id": consent.client_id,
-            "scope": scope, "iat": now, "exp": now + i64::from(ttl.access_token_s), "jti": context.id("at_", 22)});
+        let claims = self.access_claims(context, &issuer, &consent);
         let access_token = self.keys.sign("at+jwt", &claims);
         let mut answer = json!({"token_type": "Bearer", "expires_in": ttl.access_token_s,
             "access_token": access_token, "scope": scope});
@@ -130,7 +159,7 @@ impl Oidc {
 
 /// For the client, not for a person.
 fn by_itself(context: &mut Context<'_>, request: &Request, client: &Client) -> Result<Consent, Reply> {
-    if client.client_secret.is_none() {
+    if client.client_secret.is_none() && client.jwks.is_none() {
         return Err(failed(400, "unauthorized_client", "A public client may not use this grant type."));
     }
     let scopes = scopes_of(request).unwrap_or_default();
