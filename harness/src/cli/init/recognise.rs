@@ -155,7 +155,9 @@ fn python(tree: &Tree) -> Option<Found> {
 mod tests {
     use super::{Found, Role, tree};
 
-    fn found(files: &[(&str, &str)]) -> Found {
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
+    fn found(files: Files) -> Found {
         let dir = tempfile::Builder::new().prefix("shop").tempdir().unwrap();
         for (name, text) in files {
             let path = dir.path().join(name);
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn a_tree_is_known_by_its_files() {
         let main = ("src/main.rs", "fn main() {}");
-        let cases: [(&[(&str, &str)], Role, &str); 12] = [
+        let cases: [(Files, Role, &str); 12] = [
             (&[("Procfile", "release: x\nweb: node server.js\n")], Role::Server, "sh -c exec node server.js"),
             (
                 &[("package.json", r#"{"scripts": {"start": "node s.js"}}"#)],
