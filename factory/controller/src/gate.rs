@@ -77,8 +77,10 @@ pub fn evaluate(spec: &Spec, planned: &Planned, trials: &[Graded], visit: Visit)
         .into_iter()
         .filter_map(|(suite, score)| objection(spec, planned.of(suite), trials, suite, score, fresh));
     let objections: Vec<String> = objections.collect();
-    let count = |score: &Score| Count::new(score.satisfied, score.trials);
-    let (gap, interval) = stats::gap(count(&visible), count(&holdout), GAP_CONFIDENCE)
+    let pooled = |suite| stats::pooled(&cells(trials, suite).into_values().collect::<Vec<_>>());
+    let (gap, interval) = pooled(Suite::Visible)
+        .zip(pooled(Suite::Holdout))
+        .map(|(visible, holdout)| stats::gap(&visible, &holdout, GAP_CONFIDENCE))
         .map_or((0.0, (-1.0, 1.0)), |(gap, interval)| (gap, (interval.lower, interval.upper)));
     let held = if fresh { ", and it held over fresh trials" } else { "" };
     let gate = GateEvaluated {
@@ -177,8 +179,9 @@ fn objection(
     if score.lower_bound >= target {
         return None;
     }
-    let needed = stats::trials_needed(score.satisfaction, f64::from(score.trials), target, score.confidence);
-    let more = needed.map_or_else(String::new, |more| format!(", {more} more trials like these would settle it"));
+    let cells: Vec<Cell> = cells(trials, suite).into_values().collect();
+    let needed = stats::trials_needed(&cells, target, score.confidence);
+    let more = needed.map_or_else(String::new, |more| format!(", {more} more of each scenario would settle it"));
     let (satisfied, trials, bound) = (score.satisfied, score.trials, score.lower_bound);
     Some(format!("{words}: {satisfied} of {trials} trials, lower bound {bound:.3} is below {target:.2}{more}"))
 }
@@ -275,7 +278,7 @@ mod tests {
         let trials: Vec<Graded> = all_pass().into_iter().filter(|trial| trial.scenario.as_str() < "s3").collect();
         let finding = evaluate(&spec(), &trials, false);
         assert!(!finding.satisfied);
-        assert!(finding.reason.contains("more trials like these would settle it"), "{}", finding.reason);
+        assert!(finding.reason.contains("more of each scenario would settle it"), "{}", finding.reason);
     }
 
     #[test]

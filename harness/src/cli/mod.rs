@@ -3,6 +3,7 @@
 //! Exit status: see [`EXIT_STATUS`].
 
 mod asked;
+mod changed;
 mod import;
 mod init;
 mod progress;

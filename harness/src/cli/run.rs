@@ -22,6 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{
     Failed, STORE_DEFAULT, Selection, StoreArgs,
     asked::Asked,
+    changed::changed_after,
     progress::Followers,
     report::{Output, paint},
     runtime, say,
@@ -98,6 +99,9 @@ pub(super) struct RunArgs {
     /// Run again what a change touches: a changed scenario, or all when the subject changed
     #[arg(long, conflicts_with_all = ["resume", "last_failed"])]
     watch: bool,
+    /// Resume although files of the subject changed since
+    #[arg(long, requires = "resume", help_heading = "Stored runs")]
+    changed_subject: bool,
     /// Keep nothing of this run
     #[arg(long, help_heading = "Stored runs", conflicts_with = "resume")]
     no_store: bool,
@@ -354,6 +358,17 @@ impl RunArgs {
             let message =
                 format!("the scenarios or harness.yaml are not what they were in the run {id}; start a new run");
             return Err(Failed::Use(message));
+        }
+        if asked.target.is_none()
+            && !self.changed_subject
+            && let Some(path) = changed_after(&asked.subject, stored.last_written()?)
+        {
+            return Err(Failed::Use(format!(
+                "{} was changed after the run {} had stopped: its trials would be of two builds; start a new run, or \
+                 resume it with --changed-subject",
+                path.display(),
+                manifest.id
+            )));
         }
         Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes: Vec::new(), resumed: Some(stored) })
     }

@@ -19,7 +19,7 @@ const QUIET_FOR: Duration = Duration::from_millis(80); // editors write a file i
 const EVENTS_MAX: usize = 4_096; // what is dropped above is told by the first ones
 
 /// Never a reason to run again: what tools write beside the sources.
-const NOISE: [&str; 7] =
+pub(super) const NOISE: [&str; 7] =
     [".git/", ".harness/", ".factory/", "target/", "node_modules/", "__pycache__/", ".pytest_cache/"];
 
 /// Which scenarios a change asks for.

@@ -56,7 +56,7 @@ pub struct Manifest {
     pub harness: String,
     /// All that a report needs to know beside the records.
     pub roster: Roster,
-    /// BLAKE3 over the scenario files and `harness.yaml` as they were.
+    /// BLAKE3 over `harness.yaml`, the scenarios and all files that these are made of, as they were.
     pub suite_digest: String,
     /// The commit that was checked out, where there is one.
     pub git_head: Option<String>,
@@ -87,16 +87,19 @@ impl Manifest {
     }
 }
 
-/// Tells whether a plan would run the same files again.
+/// Tells whether a plan would run the same files again: `harness.yaml`, the scenarios, and all that these are made of.
 pub(super) fn suite_digest(plan: &crate::Plan) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("harness 2026 suite digest");
-    let mut part = |text: &str| {
-        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
     };
-    part(plan.subject.source.text());
-    for scenario in &plan.suite.scenarios {
-        part(&scenario.slug);
-        part(scenario.source.text());
+    part(plan.subject.source.text().as_bytes());
+    // What cannot be read is told where it is used.
+    let twins = plan.subject.definitions().map(|path| std::fs::read(plan.root.join(path)).unwrap_or_default());
+    twins.for_each(|definition| part(&definition));
+    plan.suite.scenarios.iter().for_each(|scenario| part(scenario.slug.as_bytes()));
+    for content in plan.suite.contents() {
+        part(&content);
     }
     hasher.finalize().to_hex().to_string()
 }

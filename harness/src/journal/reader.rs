@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use jiff::Timestamp;
@@ -53,6 +53,15 @@ impl StoredRun {
 
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// When the last line of its log was written.
+    ///
+    /// # Errors
+    /// Where the log is gone.
+    pub fn last_written(&self) -> Result<SystemTime, JournalError> {
+        let path = self.dir.join(LOG);
+        std::fs::metadata(&path).and_then(|log| log.modified()).map_err(JournalError::file(&path))
     }
 
     /// The records in the order in which they were kept, checked against the chain as they are read.

@@ -116,7 +116,8 @@ impl Side {
 fn gap(before: &Report, after: &Report, confidence: f64) -> Option<Gap> {
     let visible_first = before.suite == crate::Kind::Visible;
     let (visible, holdout) = if visible_first { (before, after) } else { (after, before) };
-    let (gap, interval) = stats::gap(visible.count(), holdout.count(), confidence)?;
+    let pooled = |report: &Report| stats::pooled(&report.cells());
+    let (gap, interval) = stats::gap(&pooled(visible)?, &pooled(holdout)?, confidence);
     Some(Gap { gap, interval })
 }
 
@@ -144,7 +145,7 @@ fn correct(rows: &mut [Compared]) {
 impl Compared {
     fn new(name: &str, before: Option<Count>, after: Option<Count>, confidence: f64) -> Self {
         let both = before.zip(after);
-        let difference = both.and_then(|(before, after)| stats::gap(after, before, confidence));
+        let difference = both.and_then(|(before, after)| stats::difference(after, before, confidence));
         Self {
             scenario: name.to_owned(),
             before,

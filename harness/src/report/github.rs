@@ -209,7 +209,7 @@ mod tests {
 
         3 of 6 trials, 4 scenarios, 1 flaky, 2 trials not counted, 5.12 s, seed 7
 
-        satisfaction 0.500 \[0.081, 0.919\], at least 0.113 with 95 % confidence, target 0.800; more trials at this rate would not reach it
+        satisfaction 0.500 \[0.118, 0.882\], at least 0.153 with 95 % confidence, target 0.800; more trials at this rate would not reach it
 
         | | Scenario | Requirements | Satisfied | Interval | Slowest |
         |---|---|---|---:|---|---:|

@@ -64,8 +64,8 @@ pub struct Report {
     pub standard_error: Option<f64>,
     /// One-sided, at the gate's confidence.
     pub lower_bound: Option<f64>,
-    /// Valid trials that would lift the bound to the target at the present rate; absent where none would, or no
-    /// target is set.
+    /// Trials of each scenario that would lift the bound to the target at the present rates; absent where none would,
+    /// or no target is set.
     pub trials_needed: Option<u32>,
     /// How far several tries, or several users, can rely on it. Averages over the scenarios by their weights, for the
     /// numbers of tries that every scenario has.
@@ -186,6 +186,10 @@ impl Report {
     pub fn count(&self) -> Count {
         let sum = |of: fn(&Count) -> u32| self.scenarios.iter().map(|scenario| of(&scenario.count)).sum();
         Count { satisfied: sum(|count| count.satisfied), valid: sum(|count| count.valid) }
+    }
+
+    pub(crate) fn cells(&self) -> Vec<Cell> {
+        self.scenarios.iter().map(|scenario| Cell { count: scenario.count, weight: scenario.weight }).collect()
     }
 
     /// How many trials are not counted.

@@ -78,14 +78,12 @@ impl Tally {
             started_at: self.roster.started_at,
             satisfaction: pooled.map(|pooled| pooled.satisfaction),
             interval: pooled.map(|pooled| pooled.interval(gate.confidence())),
-            standard_error: pooled.map(|pooled| pooled.standard_error),
+            standard_error: pooled.and_then(|pooled| pooled.standard_error),
             lower_bound: pooled.map(|pooled| pooled.lower_bound(gate.confidence())),
-            trials_needed: pooled.and_then(|pooled| match gate {
+            trials_needed: match gate {
                 Gate::Every { .. } => None,
-                Gate::LowerBound { target, confidence } => {
-                    stats::trials_needed(pooled.satisfaction, pooled.effective_trials, target, confidence)
-                }
-            }),
+                Gate::LowerBound { target, confidence } => stats::trials_needed(&cells, target, confidence),
+            },
             passes: pooled_passes(&cells),
             planned: self.roster.trials.saturating_mul(u32::try_from(cells.len()).unwrap_or(u32::MAX)),
             executed: self.rows.iter().map(|row| row.executed).sum(),

@@ -189,7 +189,7 @@ mod tests {
           │ json $.a: expected "<b>", got nothing there
 
         not satisfied: 3 of 6 trials, 4 scenarios, 1 flaky, 2 trials not counted, 5.12 s, seed 7
-          satisfaction 0.500 [0.081, 0.919], at least 0.113 with 95 % confidence, target 0.800; more trials at this rate would not reach it
+          satisfaction 0.500 [0.118, 0.882], at least 0.153 with 95 % confidence, target 0.800; more trials at this rate would not reach it
           slowest: good 1.25 s, bad 1.25 s, flaky 1.25 s
           again: harness run --filter '^(bad|flaky|broken)$' --seed 7 --trials 2
         "#);

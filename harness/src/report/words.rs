@@ -102,7 +102,8 @@ pub(super) fn conclusion(report: &Report) -> Option<String> {
         match report.trials_needed {
             Some(0) => {}
             Some(more) => {
-                text.push_str(&format!("; {} at this rate would settle it", plural(more as usize, "more trial")));
+                let each = if report.scenarios.len() == 1 { "" } else { " of each scenario" };
+                text.push_str(&format!("; {}{each} at this rate would settle it", plural(more as usize, "more trial")));
             }
             None => text.push_str("; more trials at this rate would not reach it"),
         }

@@ -1,5 +1,8 @@
-//! Satisfaction over many scenarios. Trials of one scenario resemble each other, so they are a cluster and not
-//! independent draws; scenarios may have weights.
+//! Satisfaction over many scenarios, which may have weights, and what may be said beyond them.
+//!
+//! Two questions, two numbers. How satisfied are users of *these* scenarios: the bound, on which a gate is put. What
+//! would *other* scenarios of the kind say: the clustered standard error; trials of one scenario resemble each other, so
+//! they are no independent draws of that.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,16 +20,18 @@ pub struct Cell {
 pub struct Pooled {
     /// `SAT = Σ w·sat / Σ w` over the scenarios that have a valid trial.
     pub satisfaction: f64,
-    /// Clustered by scenario: `SE² = Σ_s (Σ_{i∈s} v_i (x_i − SAT))²`, where `v_i` are the trials' shares of the weight
-    /// (Miller, arXiv 2411.00640, for equal weights).
-    pub standard_error: f64,
-    /// How many independent trials would tell as much as these.
+    /// For scenarios of the kind, clustered: `SE² = Σ_s (Σ_{i∈s} v_i (x_i − SAT))²`, where `v_i` are the trials' shares
+    /// of the weight (Miller, arXiv 2411.00640, for equal weights). `None` for one scenario: it tells nothing of others.
+    pub standard_error: Option<f64>,
+    /// How many trials of equal weight would tell as much of these scenarios (Kish).
     pub effective_trials: f64,
+    /// How many independent trials would tell as much of scenarios of the kind: fewer, the more these differ.
+    pub clustered_trials: f64,
 }
 
 impl Pooled {
-    /// One-sided lower bound: exact for a plain proportion, and after Korn and Graubard (1998) the exact bound at the
-    /// effective sample size where trials are clustered or weighted.
+    /// One-sided lower bound of the mean rate of these scenarios: Clopper and Pearson's at the effective number of trials.
+    /// It is exact for one rate and holds for different ones (Hoeffding 1956), and a satisfied trial more never lowers it.
     pub fn lower_bound(&self, confidence: f64) -> f64 {
         lower_bound(self.satisfaction * self.effective_trials, self.effective_trials, confidence)
     }
@@ -41,6 +46,11 @@ impl Pooled {
 
 /// Pools the scenarios. `None` where none has a valid trial or a positive weight.
 pub fn pooled(cells: &[Cell]) -> Option<Pooled> {
+    with_more(cells, 0)
+}
+
+/// As if each scenario that has valid trials had so many more, at its rate.
+pub(super) fn with_more(cells: &[Cell], more: u32) -> Option<Pooled> {
     let valid = || cells.iter().filter(|cell| cell.count.valid > 0 && cell.weight > 0.0);
     let total: f64 = valid().map(|cell| cell.weight).sum();
     if total <= 0.0 {
@@ -51,15 +61,18 @@ pub fn pooled(cells: &[Cell]) -> Option<Pooled> {
     let rate = |cell: &Cell| cell.count.rate().expect("only valid cells are left");
     let satisfaction: f64 = shares().map(|(cell, share)| share * rate(cell)).sum::<f64>().clamp(0.0, 1.0);
     let variance: f64 = shares().map(|(cell, share)| (share * (rate(cell) - satisfaction)).powi(2)).sum();
-    // Kish: unequal shares of trials tell less than equally many equal ones.
-    let kish = 1.0 / shares().map(|(cell, share)| share * share / f64::from(cell.count.valid)).sum::<f64>();
+    // Unequal shares of trials tell less than equally many equal ones.
+    let kish = 1.0
+        / shares().map(|(cell, share)| share * share / (f64::from(cell.count.valid) + f64::from(more))).sum::<f64>();
     let spread = satisfaction * (1.0 - satisfaction);
-    let effective_trials = if variance > 0.0 { (spread / variance).min(kish) } else { kish };
-    Some(Pooled { satisfaction, standard_error: variance.sqrt(), effective_trials })
+    let clustered_trials = if variance > 0.0 { (spread / variance).min(kish) } else { kish };
+    let standard_error = (valid().count() > 1).then(|| variance.sqrt());
+    Some(Pooled { satisfaction, standard_error, effective_trials: kish, clustered_trials })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prop_assert, proptest};
     use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
     use super::{Cell, pooled};
@@ -80,8 +93,9 @@ mod tests {
     #[test]
     fn clustered_standard_error_is_millers() {
         let clustered = pooled(&[cell(5, 5), cell(0, 5)]).unwrap();
-        close(clustered.standard_error, (2.0f64 * 2.5 * 2.5).sqrt() / 10.0, 9);
-        close(clustered.effective_trials, 2.0, 9);
+        close(clustered.standard_error.unwrap(), (2.0f64 * 2.5 * 2.5).sqrt() / 10.0, 9);
+        close(clustered.clustered_trials, 2.0, 9);
+        close(clustered.effective_trials, 10.0, 9);
     }
 
     #[test]
@@ -131,6 +145,32 @@ mod tests {
         let interval = pooled.interval(0.9);
         close(interval.lower, pooled.lower_bound(0.95), 12);
         assert!(interval.lower < pooled.satisfaction && pooled.satisfaction < interval.upper && interval.upper <= 1.0);
+    }
+
+    #[test]
+    fn a_single_scenario_has_no_standard_error() {
+        assert_eq!(pooled(&[cell(3, 5)]).unwrap().standard_error, None);
+        assert_eq!(pooled(&[cell(5, 5), cell(5, 5)]).unwrap().standard_error, Some(0.0));
+    }
+
+    proptest! {
+        /// Or a better build would be refused.
+        #[test]
+        fn a_satisfied_trial_more_never_lowers_the_bound(
+            counts in proptest::collection::vec((0u32..20, 1u32..20, 1u32..9), 1..6),
+        ) {
+            let cells = counts.iter().map(|(satisfied, more, weight)| Cell {
+                count: Count::new(*satisfied, satisfied + more),
+                weight: f64::from(*weight),
+            });
+            let before: Vec<Cell> = cells.collect();
+            let bound = |cells: &[Cell]| pooled(cells).unwrap().lower_bound(0.95);
+            for at in 0..before.len() {
+                let mut after = before.clone();
+                after[at].count.satisfied += 1;
+                prop_assert!(bound(&after) >= bound(&before), "{before:?}, one more at {at}");
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF, Normal};
 
-use super::Count;
+use super::{Count, Pooled};
 
 /// From `lower` to `upper`, both within 0–1 for a proportion and −1–1 for a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,15 +54,27 @@ pub fn upper_bound(satisfied: f64, valid: f64, confidence: f64) -> f64 {
     beta_quantile(satisfied + 1.0, valid - satisfied, confidence)
 }
 
-/// The gaming gap visible − holdout with Newcombe's interval, built from the two Wilson intervals. `None` where a side
-/// has no trials. A lower end above 0 says that the visible scenarios flatter the build.
-pub fn gap(visible: Count, holdout: Count, confidence: f64) -> Option<(f64, Interval)> {
-    let (p1, p2) = (visible.rate()?, holdout.rate()?);
-    let (first, second) = (wilson(visible, confidence), wilson(holdout, confidence));
+/// The gaming gap visible − holdout of two satisfactions. A lower end above 0 says that the visible scenarios flatter the
+/// build. Newcombe's interval at the clustered numbers of trials: the suites have different scenarios, so it is about
+/// scenarios of their kinds.
+pub fn gap(visible: &Pooled, holdout: &Pooled, confidence: f64) -> (f64, Interval) {
+    let of = |pooled: &Pooled| (pooled.satisfaction, pooled.clustered_trials);
+    newcombe(of(visible), of(holdout), confidence)
+}
+
+/// How far the first rate is above the second, with Newcombe's interval. `None` where a side has no trials.
+pub fn difference(first: Count, second: Count, confidence: f64) -> Option<(f64, Interval)> {
+    let of = |count: Count| Some((count.rate()?, f64::from(count.valid)));
+    Some(newcombe(of(first)?, of(second)?, confidence))
+}
+
+/// Of two rates with their numbers of trials, built from the two Wilson intervals (Newcombe 1998, method 10).
+fn newcombe((p1, n1): (f64, f64), (p2, n2): (f64, f64), confidence: f64) -> (f64, Interval) {
+    let (first, second) = (wilson_of(p1, n1, confidence), wilson_of(p2, n2, confidence));
     let delta = p1 - p2;
     let lower = delta - (p1 - first.lower).hypot(second.upper - p2);
     let upper = delta + (first.upper - p1).hypot(p2 - second.lower);
-    Some((delta, Interval { lower, upper }))
+    (delta, Interval { lower, upper })
 }
 
 /// The quantile by bisection of the distribution function: monotone, so it cannot go astray at extreme shapes.
@@ -91,8 +103,8 @@ mod tests {
 
     use statrs::distribution::{Binomial, Discrete as _};
 
-    use super::{Interval, clopper_pearson, gap, lower_bound, wilson};
-    use crate::stats::{Count, close};
+    use super::{Interval, clopper_pearson, difference, gap, lower_bound, wilson};
+    use crate::stats::{Cell, Count, close, pooled};
 
     /// c, n, Wilson, Clopper–Pearson at 95 % two-sided.
     const GOLDEN: [(u32, u32, [f64; 2], [f64; 2]); 8] = [
@@ -124,12 +136,25 @@ mod tests {
             (Count::new(95, 100), Count::new(80, 100), [0.150, 0.059, 0.243]),
             (Count::new(19, 20), Count::new(13, 20), [0.300, 0.049, 0.521]),
         ] {
-            let (delta, interval) = gap(visible, holdout, 0.95).unwrap();
+            let (delta, interval) = difference(visible, holdout, 0.95).unwrap();
             for (got, golden) in [delta, interval.lower, interval.upper].into_iter().zip(golden) {
                 close(got, golden, 3);
             }
         }
-        assert_eq!(gap(Count::new(0, 0), Count::new(1, 1), 0.95), None);
+        assert_eq!(difference(Count::new(0, 0), Count::new(1, 1), 0.95), None);
+    }
+
+    /// Weighted as the satisfactions are, and no narrower for many trials of few scenarios.
+    #[test]
+    fn a_gap_is_that_of_the_satisfactions() {
+        let cell = |satisfied, valid, weight| Cell { count: Count::new(satisfied, valid), weight };
+        let visible = pooled(&[cell(50, 50, 1.0), cell(50, 50, 1.0), cell(45, 50, 1.0)]).unwrap();
+        let holdout = pooled(&[cell(50, 50, 9.0), cell(0, 50, 1.0)]).unwrap();
+        let (delta, interval) = gap(&visible, &holdout, 0.95);
+        close(delta, visible.satisfaction - 0.9, 9);
+        assert!(interval.lower < 0.0, "two scenarios that differ show no gap: {interval:?}");
+        let flattered = difference(Count::new(145, 150), Count::new(50, 100), 0.95).unwrap().1;
+        assert!(flattered.lower > 0.0, "as independent and unweighted trials they would: {flattered:?}");
     }
 
     #[test]
@@ -183,10 +208,10 @@ mod tests {
         }
 
         #[test]
-        fn a_gap_is_in_range_and_turns_with_its_sides(a in 0u32..=30, b in 0u32..=20) {
+        fn a_difference_is_in_range_and_turns_with_its_sides(a in 0u32..=30, b in 0u32..=20) {
             let (visible, holdout) = (Count::new(a, 30), Count::new(b, 20));
-            let (delta, there) = gap(visible, holdout, 0.95).unwrap();
-            let (_, back) = gap(holdout, visible, 0.95).unwrap();
+            let (delta, there) = difference(visible, holdout, 0.95).unwrap();
+            let (_, back) = difference(holdout, visible, 0.95).unwrap();
             prop_assert!(-1.0 - 1e-9 <= there.lower && there.lower <= delta && delta <= there.upper && there.upper <= 1.0 + 1e-9);
             prop_assert!((there.lower + back.upper).abs() < 1e-9);
         }

@@ -11,7 +11,7 @@ mod passes;
 mod plan;
 
 pub use cluster::{Cell, Pooled, pooled};
-pub use interval::{Interval, clopper_pearson, gap, lower_bound, upper_bound, wilson};
+pub use interval::{Interval, clopper_pearson, difference, gap, lower_bound, upper_bound, wilson};
 pub use judged::{Draws, Split};
 pub use paired::{Change, Pair, Paired, fisher, holm, paired};
 pub use passes::{Flake, pass_at_k, pass_hat_k};

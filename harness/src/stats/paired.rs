@@ -227,7 +227,7 @@ mod tests {
     use statrs::distribution::{Discrete as _, Hypergeometric};
 
     use super::{Change, Pair, fisher, holm, paired, sign_test};
-    use crate::stats::{Count, close, gap};
+    use crate::stats::{Count, close, difference};
 
     fn pair(before: (u32, u32), after: (u32, u32)) -> Pair {
         Pair { before: Count::new(before.0, before.1), after: Count::new(after.0, after.1), weight: 1.0 }
@@ -250,7 +250,7 @@ mod tests {
     fn a_single_scenario_has_newcombes_interval() {
         let (before, after) = (Count::new(80, 100), Count::new(95, 100));
         let compared = paired(&[Pair { before, after, weight: 2.0 }], 0.95).unwrap();
-        let (delta, newcombe) = gap(after, before, 0.95).unwrap();
+        let (delta, newcombe) = difference(after, before, 0.95).unwrap();
         close(compared.difference, delta, 12);
         close(compared.interval.lower, newcombe.lower, 12);
         close(compared.interval.upper, newcombe.upper, 12);

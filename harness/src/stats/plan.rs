@@ -1,6 +1,6 @@
 //! How many trials would settle it.
 
-use super::lower_bound;
+use super::{Cell, cluster};
 
 /// More is not planned: the rate is too near the target to be told apart at any sensible price.
 const TRIALS_MAX: u32 = 1_000_000;
@@ -16,15 +16,11 @@ pub fn all_pass_trials(target: f64, confidence: f64) -> Option<u32> {
     (target < 1.0 && n <= f64::from(TRIALS_MAX)).then_some(n as u32)
 }
 
-/// How many trials beyond `valid` would lift the lower bound to `target`, if they pass at the observed `rate`.
+/// How many more trials of each scenario would lift the lower bound of them all to `target`, if each keeps its rate.
 ///
-/// `Some(0)` where it is reached already, `None` where more trials of that rate never reach it.
-pub fn trials_needed(rate: f64, valid: f64, target: f64, confidence: f64) -> Option<u32> {
-    // The bound grows with n at a fixed rate, but never beyond the rate.
-    least(|more| {
-        let n = valid + f64::from(more);
-        n > 0.0 && lower_bound(rate * n, n, confidence) >= target
-    })
+/// `Some(0)` where it is reached already. `None` where no number does: the bound never passes the satisfaction itself.
+pub fn trials_needed(cells: &[Cell], target: f64, confidence: f64) -> Option<u32> {
+    least(|more| cluster::with_more(cells, more).is_some_and(|pooled| pooled.lower_bound(confidence) >= target))
 }
 
 /// The least number that is enough. `None` where not even [`TRIALS_MAX`] are. What is enough must stay so with more.
@@ -49,7 +45,12 @@ pub(super) fn least(is_enough: impl Fn(u32) -> bool) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{all_pass_trials, trials_needed};
+    use super::{Cell, all_pass_trials, cluster, trials_needed};
+    use crate::stats::Count;
+
+    fn cells<const N: usize>(counts: [(u32, u32); N]) -> [Cell; N] {
+        counts.map(|(satisfied, valid)| Cell { count: Count::new(satisfied, valid), weight: 1.0 })
+    }
 
     #[test]
     fn all_pass_trials_match_the_golden_numbers() {
@@ -61,15 +62,27 @@ mod tests {
 
     #[test]
     fn trials_needed_agrees_with_the_closed_form_where_all_pass() {
-        assert_eq!(trials_needed(1.0, 0.0, 0.80, 0.95), Some(14));
-        assert_eq!(trials_needed(1.0, 10.0, 0.80, 0.95), Some(4));
-        assert_eq!(trials_needed(1.0, 14.0, 0.80, 0.95), Some(0));
+        assert_eq!(trials_needed(&cells([(10, 10)]), 0.80, 0.95), Some(4));
+        assert_eq!(trials_needed(&cells([(14, 14)]), 0.80, 0.95), Some(0));
+        assert_eq!(trials_needed(&cells([(1, 1), (1, 1)]), 0.80, 0.95), Some(6), "seven of each are fourteen");
+        assert_eq!(trials_needed(&[], 0.80, 0.95), None);
     }
 
     #[test]
     fn a_rate_at_or_below_the_target_never_settles() {
-        assert_eq!(trials_needed(0.80, 100.0, 0.80, 0.95), None);
-        assert_eq!(trials_needed(1.0, 100.0, 1.0, 0.95), None);
-        assert!(trials_needed(0.9, 20.0, 0.80, 0.95).is_some_and(|more| more > 10));
+        assert_eq!(trials_needed(&cells([(80, 100)]), 0.80, 0.95), None);
+        assert_eq!(trials_needed(&cells([(100, 100)]), 1.0, 0.95), None);
+        assert!(trials_needed(&cells([(18, 20)]), 0.80, 0.95).is_some_and(|more| more > 10));
+    }
+
+    #[test]
+    fn what_is_said_to_settle_it_does() {
+        let more = trials_needed(&cells([(10, 10), (5, 10)]), 0.65, 0.95).unwrap();
+        assert!(more > 0);
+        let bound = |more: u32| {
+            let after = cells([(10 + more, 10 + more), (5 + more / 2, 10 + more)]);
+            cluster::pooled(&after).unwrap().lower_bound(0.95)
+        };
+        assert!(bound(more.next_multiple_of(2)) >= 0.65 && bound(more / 2) < 0.65);
     }
 }

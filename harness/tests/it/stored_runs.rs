@@ -1,6 +1,7 @@
 //! Runs as they are kept: found again, checked, continued after a kill, forgotten in time.
 
 use std::{
+    fs::File,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -123,7 +124,7 @@ fn a_killed_run_goes_on_where_it_was() {
     let torn = format!("{}{{\"chain\":\"0123", log(dir.path()));
     std::fs::write(&log_path, torn).unwrap();
     std::fs::write(dir.path().join("go"), "").unwrap();
-    let resumed = harness(dir.path(), &["run", "--resume", "latest", "--json"]);
+    let resumed = harness(dir.path(), &["run", "--resume", "latest", "--changed-subject", "--json"]);
     assert_eq!(resumed.status.code(), Some(0), "{}", text(&resumed.stderr));
     let report: harness::Report = serde_json::from_slice(&resumed.stdout).unwrap();
     assert_eq!((report.executed, report.planned), (6, 6));
@@ -155,6 +156,32 @@ fn a_run_is_not_resumed_as_another_one() {
     let changed = harness(dir.path(), &["run", "--resume", "--var", "word=no"]);
     assert_eq!(changed.status.code(), Some(2));
     assert!(text(&changed.stderr).contains("are not what they were in the run"), "{}", text(&changed.stderr));
+}
+
+#[test]
+fn a_run_is_not_resumed_with_other_fragments_or_another_subject() {
+    let dir = tool(&[("a", "steps: [{ use: ../shared/f.yaml }]")]);
+    let fragment = dir.path().join("shared/f.yaml");
+    std::fs::create_dir_all(fragment.parent().unwrap()).unwrap();
+    let write = |exit| {
+        let text = format!("steps_of: f\nsteps: [{{ exec: {{ argv: ['true'] }}, expect: {{ exit: {exit} }} }}]\n");
+        std::fs::write(&fragment, text).unwrap();
+    };
+    write(0);
+    let begun = harness(dir.path(), &["run"]);
+    assert_eq!(begun.status.code(), Some(0), "{}", text(&begun.stderr));
+    assert_eq!(harness(dir.path(), &["run", "--resume"]).status.code(), Some(0));
+    let app = dir.path().join("app.py");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    File::create(&app).unwrap().set_modified(later).unwrap();
+    let changed = harness(dir.path(), &["run", "--resume"]);
+    assert_eq!(changed.status.code(), Some(2));
+    assert!(text(&changed.stderr).contains("app.py was changed after the run"), "{}", text(&changed.stderr));
+    assert_eq!(harness(dir.path(), &["run", "--resume", "--changed-subject"]).status.code(), Some(0));
+    write(1);
+    let other = harness(dir.path(), &["run", "--resume", "--changed-subject"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(text(&other.stderr).contains("are not what they were in the run"), "{}", text(&other.stderr));
 }
 
 #[test]
