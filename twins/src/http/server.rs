@@ -258,7 +258,8 @@ async fn respond(
         let Ok(read) = timeout(BODY_WITHIN, to_bytes(Outgoing::new(body), face.body_bytes_max)).await else {
             return ending.ask(End::Reset).await;
         };
-        read
+        // A slice would keep the whole buffer of the connection alive, for as long as the journal has the call.
+        read.map(|body| Bytes::copy_from_slice(&body))
     };
     let (shared, mount_bytes) = match face.space_of(&parts, rooms.as_ref()) {
         Ok(found) => found,
