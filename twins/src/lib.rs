@@ -32,6 +32,7 @@ mod error;
 pub mod fuzz;
 mod http;
 pub mod import;
+mod json;
 mod proxy;
 mod record;
 pub mod script;

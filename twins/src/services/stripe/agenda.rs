@@ -1,8 +1,6 @@
 //! What happens by itself: renewals, ends of trials, invoices that finalize and are tried again, what expires. Each row
 //! says when its turn is; time passes on the twin's clock or on a test clock.
 
-use serde_json::{Value, json};
-
 use super::{
     Stripe,
     books::{Entry, HIDDEN},
@@ -10,7 +8,10 @@ use super::{
     resource::Resource,
     row::Row,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const STEPS_MAX: usize = 10_000; // of one move of a clock: a daily subscription over 27 years
 const HOLD_S: i64 = 7 * 24 * 3_600; // an authorization that nobody captures

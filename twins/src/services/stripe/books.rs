@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use rpds::RedBlackTreeSetSync;
-use serde_json::Value;
 
 use super::{
     agenda,
     resource::{RESOURCES, Resource},
 };
-use crate::engine::table::Table;
+use crate::{engine::table::Table, json::Value};
 
 /// What a row holds that is nobody's business.
 pub(super) const HIDDEN: &str = "_twin";

@@ -1,7 +1,5 @@
 //! One call of an operation: what was asked, read by the surface, and the context in which it is answered.
 
-use serde_json::Value;
-
 use super::{
     errors::StripeError,
     lists::{self, Page},
@@ -11,6 +9,7 @@ use super::{
 };
 use crate::{
     http::{Content, Fields, Request},
+    json::{Value, json},
     twin::Context,
 };
 
@@ -150,6 +149,6 @@ impl<'r, 'c, 'i> Call<'r, 'c, 'i> {
         let rows: Vec<_> = rows.filter(|row| lists::fits(row, &self.given)).collect();
         let Page { rows, has_more } = lists::cut(&self.given, &rows)?;
         let data: Vec<Value> = rows.iter().map(|row| show(row)).collect();
-        Ok(serde_json::json!({"object": "list", "data": data, "has_more": has_more, "url": self.request.path}))
+        Ok(json!({"object": "list", "data": data, "has_more": has_more, "url": self.request.path}))
     }
 }

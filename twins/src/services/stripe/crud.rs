@@ -1,8 +1,6 @@
 //! What most operations do: make an object, show it, change it, take it away, list its kind. Rules of single resources
 //! build on these.
 
-use serde_json::{Value, json};
-
 use super::{
     Stripe,
     books::HIDDEN,
@@ -12,7 +10,10 @@ use super::{
     resource::Resource,
     row::Row,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 impl Stripe {
     /// A row with a fresh id and the parameters that are fields, not kept yet.

@@ -1,10 +1,9 @@
 //! Stripe's error objects: `{error: {type, code, message, param, …}}`.
 
-use serde_json::{Value, json};
-
 use super::payments::cards::Decline;
 use crate::{
     http::{Reply, Request},
+    json::{Value, json},
     twin::{Context, Refusal},
 };
 

@@ -1,9 +1,10 @@
 //! Events: the record of what happened, and the payload of webhooks.
 
-use serde_json::{Map, Value, json};
-
 use super::{API_VERSION, Stripe, call::Call, call::Made, errors, resource::Resource, row::Row};
-use crate::twin::{Context, Event};
+use crate::{
+    json::{Map, Text, Value, json},
+    twin::{Context, Event},
+};
 
 /// `object` as it is at this moment: an event never changes.
 pub(super) fn event(context: &mut Context<'_>, kind: &str, object: Value, key: Option<&str>) -> Value {
@@ -29,12 +30,12 @@ pub(super) fn webhook(event: &Value) -> Event {
 /// The fields that changed, as they were; none where nothing did.
 pub(super) fn previous(before: &Value, after: &Value) -> Option<Value> {
     let (before, after) = (before.as_object()?, after.as_object()?);
-    let changed = before.iter().filter(|(name, value)| after.get(*name) != Some(value));
-    let was = |(name, value): (&String, &Value)| {
+    let changed = before.iter().filter(|(name, value)| after.get(name) != Some(value));
+    let was = |(name, value): (&Text, &Value)| {
         let inside = after.get(name).and_then(|after| previous(value, after));
         (name.clone(), inside.unwrap_or_else(|| value.clone()))
     };
-    let previous: Map<String, Value> = changed.map(was).collect();
+    let previous: Map = changed.map(was).collect();
     (!previous.is_empty()).then(|| previous.into())
 }
 

@@ -1,6 +1,6 @@
 //! `expand[]`: an id in an answer becomes the object it names, where the surface says that there is a reference.
 
-use serde_json::Value;
+use serde_json::Value as Given;
 
 use super::{
     Stripe,
@@ -9,7 +9,7 @@ use super::{
     row::Row,
     surface::{Field, Kind, surface},
 };
-use crate::http::Request;
+use crate::{http::Request, json::Value};
 
 const DEPTH_MAX: usize = 4; // the service's own limit
 const PATHS_MAX: usize = 20;
@@ -50,10 +50,10 @@ impl Stripe {
     fn expand_fields(&self, value: &mut Value, fields: &[Field], steps: &[&str]) -> Option<()> {
         let Some((first, rest)) = steps.split_first() else { return Some(()) };
         let field = Field::find(fields, first)?;
-        if value.get(*first).is_none_or(Value::is_null) {
+        if value.get(first).is_none_or(Value::is_null) {
             self.include(value, first);
         }
-        match value.get_mut(*first) {
+        match value.get_mut(first) {
             Some(slot) => self.expand_slot(slot, &field.kind, rest),
             None => Some(()), // an optional field that this object does not have
         }
@@ -108,9 +108,9 @@ impl Stripe {
 }
 
 fn wanted(request: &Request) -> impl Iterator<Item = &str> {
-    let from = |fields: &'_ Value| fields["expand"].as_array().is_some();
+    let from = |fields: &'_ Given| fields["expand"].as_array().is_some();
     let fields = if from(request.fields()) { request.fields() } else { &request.query };
-    fields["expand"].as_array().into_iter().flatten().filter_map(Value::as_str).take(PATHS_MAX)
+    fields["expand"].as_array().into_iter().flatten().filter_map(Given::as_str).take(PATHS_MAX)
 }
 
 fn cannot(path: &str, object: &str) -> StripeError {

@@ -1,9 +1,8 @@
 //! Lists: filters, and pages by cursor (`limit`, `starting_after`, `ending_before`) with a `has_more` that is computed,
 //! never assumed.
 
-use serde_json::Value;
-
 use super::{errors::StripeError, row::Row};
+use crate::json::Value;
 
 const LIMIT_DEFAULT: usize = 10;
 const LIMIT_MAX: i64 = 100;
@@ -74,7 +73,7 @@ fn position(rows: &[&Value], id: &str, param: &str) -> Result<usize, StripeError
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::json::json;
 
     use super::*;
 

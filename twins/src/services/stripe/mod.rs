@@ -23,7 +23,7 @@ mod webhooks;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value as Given;
 
 use self::{
     books::Books,
@@ -34,6 +34,7 @@ use self::{
 use crate::{
     engine::{idempotency::IdempotencyRule, outbox::Endpoint, table::Table},
     http::{Reply, Request},
+    json::{Map, Text, Value},
     twin::{Answer, Context, Event, Manifest, Operation, Refusal, Twin, check_secret},
 };
 
@@ -151,22 +152,23 @@ impl Twin for Stripe {
         }
     }
 
-    fn state(&self) -> Value {
+    fn state(&self) -> Given {
         let table = |traits: &resource::Traits| {
             let rows = self.books.newest_first(traits.resource);
-            (traits.table.to_owned(), rows.map(|row| self.shown(traits.resource, row)).collect::<Vec<_>>().into())
+            (Text::Known(traits.table), rows.map(|row| self.shown(traits.resource, row)).collect::<Value>())
         };
-        RESOURCES.iter().map(table).collect::<Map<_, _>>().into()
+        Value::from(RESOURCES.iter().map(table).collect::<Map>()).into()
     }
 
-    fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String> {
+    fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Given) -> Result<Given, String> {
+        let argument = Value::from(argument);
         let made = match action {
-            "refund" => return self.refund_from_dashboard(context, argument),
-            "authenticate_payment" => self.authenticate_payment(context, argument),
-            "complete_checkout" => self.complete_checkout(context, argument),
+            "refund" => return self.refund_from_dashboard(context, &argument).map(Given::from),
+            "authenticate_payment" => self.authenticate_payment(context, &argument),
+            "complete_checkout" => self.complete_checkout(context, &argument),
             _ => return Err(format!("unknown action `{action}`")),
         };
-        made.map_err(|error: StripeError| error.message().to_owned())
+        made.map(Given::from).map_err(|error: StripeError| error.message().to_owned())
     }
 
     fn clock_moved(&mut self, context: &mut Context<'_>) {
@@ -181,8 +183,8 @@ impl Twin for Stripe {
         webhooks::signed(secret, payload, at)
     }
 
-    fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Value) -> Option<Event> {
-        Some(events::webhook(&events::event(context, kind, json!(object), None)))
+    fn forge(&self, context: &mut Context<'_>, kind: &str, object: &Given) -> Option<Event> {
+        Some(events::webhook(&events::event(context, kind, object.into(), None)))
     }
 }
 

@@ -1,8 +1,7 @@
 //! Reading and writing the fields of an object or of typed parameters, which the surface has checked before.
 
-use serde_json::{Map, Value};
-
 use super::surface::{Field, Kind, empty, object};
+use crate::json::{Map, Value};
 
 pub(super) trait Row {
     /// The text of a field, or nothing where there is none.
@@ -61,12 +60,12 @@ pub(super) fn fill(row: &mut Value, fields: &[Field], given: &Value) {
 }
 
 /// An empty value takes its key away.
-fn merge(metadata: &mut Value, given: &Map<String, Value>) {
+fn merge(metadata: &mut Value, given: &Map) {
     let mut merged = metadata.as_object().cloned().unwrap_or_default();
     for (key, value) in given {
         match value.as_str() {
             Some("") => drop(merged.remove(key)),
-            _ => drop(merged.insert(key.clone(), value.clone())),
+            _ => merged.insert(key.clone(), value.clone()),
         }
     }
     *metadata = Value::Object(merged);
@@ -88,7 +87,7 @@ fn fits(kind: &Kind, value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::json::json;
 
     use super::{super::surface::surface, *};
 

@@ -3,9 +3,9 @@
 //! than a minute".
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde_json::{Value, json};
 
 use super::{Stripe, call::Call, call::Made, errors::StripeError, lists, resource::Resource};
+use crate::json::{Value, json};
 
 const CLAUSES_MAX: usize = 10; // the service's own limit
 

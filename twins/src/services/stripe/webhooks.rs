@@ -3,7 +3,6 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use serde_json::Value;
 use sha2::Sha256;
 
 use super::{
@@ -14,7 +13,7 @@ use super::{
     resource::Resource,
     row::Row,
 };
-use crate::engine::outbox::Endpoint;
+use crate::{engine::outbox::Endpoint, json::Value};
 
 const SECRET: &str = "secret";
 const ENDPOINTS_MAX: usize = 16; // the service's own limit

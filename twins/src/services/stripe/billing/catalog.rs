@@ -1,7 +1,5 @@
 //! The catalogue: products, their prices, coupons.
 
-use serde_json::{Value, json};
-
 use super::super::{
     Stripe,
     call::{Call, Made},
@@ -11,7 +9,10 @@ use super::super::{
     row::{Row, fill},
     surface::surface,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 impl Stripe {
     pub(in super::super) fn create_product(&mut self, call: &mut Call<'_, '_, '_>) -> Made {

@@ -1,7 +1,5 @@
 //! Checkout sessions: a page of Stripe's on which a customer pays. Here `complete_checkout` is the customer.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -17,7 +15,10 @@ use super::{
     discounts::off,
     period::Interval,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const OPEN_FOR_S: i64 = 24 * 3_600;
 const OPEN_FOR_S_MIN: i64 = 30 * 60;

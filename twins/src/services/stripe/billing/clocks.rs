@@ -1,7 +1,5 @@
 //! Test clocks: customers who live in a time of their own, which only moves when it is told to.
 
-use serde_json::json;
-
 use super::super::{
     Stripe,
     call::{Call, Made},
@@ -9,6 +7,7 @@ use super::super::{
     resource::Resource,
     row::Row,
 };
+use crate::json::json;
 
 const LIVES_S: i64 = 30 * 24 * 3_600;
 const AHEAD_S_MAX: i64 = 2 * 366 * 24 * 3_600; // the service's own limit for a clock without subscriptions

@@ -1,8 +1,6 @@
 //! Time passes for a subscription: trials end, periods renew, what was planned to end ends, and invoices that are not
 //! paid decide what it becomes.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -16,7 +14,10 @@ use super::{
     lines::Draft,
     period::Interval,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const HOUR_S: i64 = 3_600; // a renewal's invoice stays a draft so long
 

@@ -1,9 +1,10 @@
 //! Discounts: coupons as they are applied to a subscription or an invoice.
 
-use serde_json::{Value, json};
-
 use super::super::{Stripe, errors::StripeError, resource::Resource, row::Row};
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 impl Stripe {
     /// The ids of fresh discounts from `discounts[0][coupon]` and so on.

@@ -1,7 +1,5 @@
 //! Invoices: drafts are changed and deleted, finalized ones are paid, voided or given up.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -14,7 +12,10 @@ use super::{
     },
     lines::Draft,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const DAY_S: i64 = 24 * 3_600;
 const HOUR_S: i64 = 3_600; // a draft that finalizes by itself waits so long for changes

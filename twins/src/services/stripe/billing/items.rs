@@ -1,7 +1,5 @@
 //! Items of subscriptions, and what it costs to change them in the middle of a period.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -18,7 +16,10 @@ use super::{
     lines::{Draft, Origin},
     period::Interval,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 impl Stripe {
     /// The price and the parameters of each item that is wanted; where items are changed, one may name no price.

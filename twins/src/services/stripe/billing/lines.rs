@@ -1,12 +1,13 @@
 //! Lines of invoices, and what they add up to.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{Stripe, call::Call, call::Made, payments::money, resource::Resource, row::Row, surface::blank},
     catalog::{cost, pricing},
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 /// A line before it is on an invoice.
 #[derive(Clone)]

@@ -1,7 +1,5 @@
 //! Invoice items: what waits for the next invoice of a customer, or was added to a draft.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -14,7 +12,10 @@ use super::{
     catalog::{cost, pricing},
     lines::{Draft, Origin},
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 impl Stripe {
     pub(in super::super) fn create_invoice_item(&mut self, call: &mut Call<'_, '_, '_>) -> Made {

@@ -1,9 +1,9 @@
 //! Billing periods: months keep the day they began on, where the month has it.
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use serde_json::Value;
 
 use super::super::row::Row;
+use crate::json::Value;
 
 /// How often a price recurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Interval {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::json::json;
 
     use super::*;
 

@@ -1,7 +1,5 @@
 //! An invoice is finalized, its payment asked for, and what comes of that told to its subscription.
 
-use serde_json::{Value, json};
-
 use super::super::{
     Stripe,
     books::HIDDEN,
@@ -11,7 +9,10 @@ use super::super::{
     resource::Resource,
     row::Row,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const DAY_S: i64 = 24 * 3_600;
 /// When a failed renewal is tried again, after the attempt before; after the last the subscription ends.

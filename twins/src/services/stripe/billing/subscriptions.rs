@@ -1,7 +1,5 @@
 //! Subscriptions: begun, changed, cancelled. How they renew is in `cycle`.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -17,7 +15,10 @@ use super::{
     period::Interval,
     settlement::no_method,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const DAY_S: i64 = 24 * 3_600;
 const TRIAL_DAYS_MAX: i64 = 730; // the service's own limit

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -13,7 +11,10 @@ use super::{
     },
     cards::Fate,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const PENDING_FOR_S: i64 = 2 * 24 * 3_600; // until a payment can be paid out
 const FEE_PER_MILLE: i64 = 29;

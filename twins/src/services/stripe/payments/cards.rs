@@ -1,8 +1,7 @@
 //! Test cards: what the network says is decided by the payment method's name, token or number, never by chance.
 
-use serde_json::{Value, json};
-
 use super::super::{errors::StripeError, row::Row};
+use crate::json::{Value, json};
 
 /// What happens when the card is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! Charges: what a confirmed payment leaves behind, and what it does to the balance.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -12,7 +10,10 @@ use super::{
     },
     cards::Decline,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 impl Stripe {
     /// Of an intent, with a method; failed where there is a decline.

@@ -1,7 +1,5 @@
 //! A payment is confirmed: the card is asked, and what it says becomes charges, errors, next actions, disputes.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -13,7 +11,10 @@ use super::{
     },
     cards::{AUTHENTICATION_REQUIRED, Decline, Fate},
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 /// Under which a payment is confirmed.
 #[derive(Default)]

@@ -1,7 +1,5 @@
 //! Customers: who pays, with which saved cards, and what they have in credit.
 
-use serde_json::{Value, json};
-
 use super::super::{
     Stripe,
     call::{Call, Made},
@@ -9,6 +7,7 @@ use super::super::{
     resource::Resource,
     row::Row,
 };
+use crate::json::{Value, json};
 
 impl Stripe {
     pub(in super::super) fn create_customer(&mut self, call: &mut Call<'_, '_, '_>) -> Made {

@@ -1,7 +1,5 @@
 //! Disputes: test cards that are charged back. Evidence decides: `winning_evidence` wins, anything else loses.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -12,7 +10,10 @@ use super::{
     },
     balance::Movement,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const FEE: i64 = 1_500; // what the service takes for a dispute
 const DUE_IN_S: i64 = 9 * 24 * 3_600;

@@ -1,7 +1,5 @@
 //! Payment intents: made, changed, captured, cancelled. What happens when one is confirmed is in `confirm`.
 
-use serde_json::Value;
-
 use super::{
     super::{
         Stripe,
@@ -14,7 +12,7 @@ use super::{
     confirm::Terms,
     money,
 };
-use crate::twin::Context;
+use crate::{json::Value, twin::Context};
 
 /// A payment that the twin's own side asks for: an invoice, a checkout.
 pub(in super::super) struct Order {

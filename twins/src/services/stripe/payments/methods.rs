@@ -1,7 +1,5 @@
 //! Payment methods: test cards that were named, described or saved.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -14,7 +12,10 @@ use super::{
     },
     cards::{Card, Fate, check_expiry},
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 const CARD: &str = "card";
 /// Set once the holder has proved who they are.

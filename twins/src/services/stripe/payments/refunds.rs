@@ -1,7 +1,5 @@
 //! Refunds, asked for over the API or made on the service's own dashboard.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -13,7 +11,10 @@ use super::{
     balance::Movement,
     money,
 };
-use crate::twin::Context;
+use crate::{
+    json::{Value, json},
+    twin::Context,
+};
 
 impl Stripe {
     pub(in super::super) fn create_refund(&mut self, call: &mut Call<'_, '_, '_>) -> Made {

@@ -1,7 +1,5 @@
 //! Setup intents: a card is saved without being charged.
 
-use serde_json::Value;
-
 use super::{
     super::{
         Stripe,
@@ -13,7 +11,7 @@ use super::{
     cards::{AUTHENTICATION_REQUIRED, Decline, Fate},
     confirm::{Terms, next_action},
 };
-use crate::twin::Context;
+use crate::{json::Value, twin::Context};
 
 impl Stripe {
     pub(in super::super) fn create_setup_intent(&mut self, call: &mut Call<'_, '_, '_>) -> Made {

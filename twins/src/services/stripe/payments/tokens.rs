@@ -1,7 +1,5 @@
 //! Tokens: cards as old integrations name them.
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         Stripe,
@@ -14,6 +12,7 @@ use super::{
     },
     cards::{Card, check_expiry},
 };
+use crate::json::{Value, json};
 
 impl Stripe {
     pub(in super::super) fn create_token(&mut self, call: &mut Call<'_, '_, '_>) -> Made {

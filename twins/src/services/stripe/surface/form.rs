@@ -1,25 +1,28 @@
 //! Reads what a client sent the way Stripe does: a form is text throughout, so each parameter becomes what the surface
 //! says it is; names it does not know are refused; an empty text unsets.
 
-use serde_json::{Map, Value};
+use serde_json::Value as Given;
 
 use super::{Field, Kind, Presence};
-use crate::services::stripe::errors::StripeError;
+use crate::{
+    json::{Map, Text, Value},
+    services::stripe::errors::StripeError,
+};
 
 /// What was given, typed. A parameter that is there and null was emptied by the client.
-pub(in super::super) fn read(fields: &[Field], given: &Value) -> Result<Value, StripeError> {
-    let none = Map::new();
+pub(in super::super) fn read(fields: &[Field], given: &Given) -> Result<Value, StripeError> {
+    let none = serde_json::Map::new();
     let given = given.as_object().unwrap_or(&none);
     object(fields, given, "").map(Value::Object)
 }
 
-fn object(fields: &[Field], given: &Map<String, Value>, path: &str) -> Result<Map<String, Value>, StripeError> {
+fn object(fields: &[Field], given: &serde_json::Map<String, Given>, path: &str) -> Result<Map, StripeError> {
     let mut read = Map::new();
     for (name, value) in given {
         let place = below(path, name);
         match Field::find(fields, name) {
             Some(field) => {
-                read.insert(name.clone(), parameter(field, value, &place)?);
+                read.insert(Text::Known(field.name), parameter(field, value, &place)?);
             }
             None if path.is_empty() && name == "expand" => {}
             None => return Err(unknown(&place)),
@@ -39,7 +42,7 @@ fn unknown(place: &str) -> StripeError {
     StripeError::invalid(format!("Received unknown parameter: {place}")).code("parameter_unknown").param(place)
 }
 
-fn parameter(field: &Field, value: &Value, place: &str) -> Result<Value, StripeError> {
+fn parameter(field: &Field, value: &Given, place: &str) -> Result<Value, StripeError> {
     let emptied = value.as_str() == Some("");
     let unsettable = field.nullable || matches!(field.kind, Kind::Text | Kind::Anything | Kind::Metadata);
     match emptied {
@@ -53,9 +56,9 @@ fn parameter(field: &Field, value: &Value, place: &str) -> Result<Value, StripeE
     }
 }
 
-fn typed(kind: &Kind, value: &Value, place: &str) -> Result<Value, StripeError> {
+fn typed(kind: &Kind, value: &Given, place: &str) -> Result<Value, StripeError> {
     match kind {
-        Kind::Anything => Ok(value.clone()),
+        Kind::Anything => Ok(value.into()),
         Kind::Text | Kind::Reference(_) | Kind::Page => text(value, place).map(Value::from),
         Kind::Integer => integer(text(value, place)?, place),
         Kind::Number => number(text(value, place)?, place),
@@ -69,15 +72,15 @@ fn typed(kind: &Kind, value: &Value, place: &str) -> Result<Value, StripeError> 
         Kind::Range => range(value, place),
         Kind::List(kind) => list(kind, value, place),
         Kind::Object(fields) => match value {
-            Value::Object(given) => object(fields, given, place).map(Value::Object),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Given::Object(given) => object(fields, given, place).map(Value::Object),
+            Given::Null | Given::Bool(_) | Given::Number(_) | Given::String(_) | Given::Array(_) => {
                 Err(StripeError::invalid("Invalid object").param(place))
             }
         },
     }
 }
 
-fn text<'v>(value: &'v Value, place: &str) -> Result<&'v str, StripeError> {
+fn text<'v>(value: &'v Given, place: &str) -> Result<&'v str, StripeError> {
     value.as_str().ok_or_else(|| StripeError::invalid(format!("Invalid string: {value}")).param(place))
 }
 
@@ -122,7 +125,7 @@ const KEY_CHARS_MAX: usize = 40;
 const VALUE_CHARS_MAX: usize = 500;
 
 /// A key with an empty value is one to take away: it stays, empty, for whoever merges.
-fn metadata(value: &Value, place: &str) -> Result<Value, StripeError> {
+fn metadata(value: &Given, place: &str) -> Result<Value, StripeError> {
     let given = value.as_object().ok_or_else(|| StripeError::invalid("Metadata must be a hash").param(place))?;
     if given.len() > KEYS_MAX {
         return Err(StripeError::invalid(format!("You can only specify {KEYS_MAX} keys of metadata.")).param(place));
@@ -138,10 +141,10 @@ fn metadata(value: &Value, place: &str) -> Result<Value, StripeError> {
             return Err(StripeError::invalid(text).param(&place));
         }
     }
-    Ok(value.clone())
+    Ok(value.into())
 }
 
-fn range(value: &Value, place: &str) -> Result<Value, StripeError> {
+fn range(value: &Given, place: &str) -> Result<Value, StripeError> {
     let Some(bounds) = value.as_object() else { return integer(text(value, place)?, place) };
     let mut read = Map::new();
     for (name, bound) in bounds {
@@ -149,30 +152,30 @@ fn range(value: &Value, place: &str) -> Result<Value, StripeError> {
         if !matches!(name.as_str(), "gt" | "gte" | "lt" | "lte") {
             return Err(unknown(&place));
         }
-        read.insert(name.clone(), integer(text(bound, &place)?, &place)?);
+        read.insert(name.as_str(), integer(text(bound, &place)?, &place)?);
     }
     Ok(Value::Object(read))
 }
 
-fn list(kind: &Kind, value: &Value, place: &str) -> Result<Value, StripeError> {
+fn list(kind: &Kind, value: &Given, place: &str) -> Result<Value, StripeError> {
     let items = match value {
-        Value::Array(items) => items,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+        Given::Array(items) => items,
+        Given::Null | Given::Bool(_) | Given::Number(_) | Given::String(_) | Given::Object(_) => {
             return Err(StripeError::invalid("Invalid array").param(place));
         }
     };
     let read = items.iter().enumerate().map(|(index, item)| typed(kind, item, &below(place, &index.to_string())));
-    read.collect::<Result<Vec<_>, _>>().map(Value::Array)
+    read.collect::<Result<Vec<_>, _>>().map(Value::from)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::json::json;
 
     use super::{super::surface, *};
 
     fn read_of(operation: &str, given: &Value) -> Result<Value, String> {
-        read(surface().params(operation), given).map_err(|error| error.message().to_owned())
+        read(surface().params(operation), &given.clone().into()).map_err(|error| error.message().to_owned())
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Objects as the service shows them before anything is known: every field that is always there has a value.
 
-use serde_json::{Map, Value, json};
-
 use super::{Field, Kind, Presence, surface};
+use crate::json::{Map, Text, Value, json};
 
 /// The object `name` with nothing in it: null where it may be null, else the emptiest value of its kind.
 pub(in super::super) fn blank(name: &str) -> Value {
@@ -11,7 +10,7 @@ pub(in super::super) fn blank(name: &str) -> Value {
 
 pub(in super::super) fn object(fields: &[Field]) -> Value {
     let shown = fields.iter().filter(|field| field.presence == Presence::Usual || field.nullable);
-    shown.map(|field| (field.name.to_owned(), empty(field))).collect::<Map<_, _>>().into()
+    shown.map(|field| (Text::Known(field.name), empty(field))).collect::<Map>().into()
 }
 
 /// What a field holds when nobody has set it.
