@@ -13,6 +13,7 @@ mod oidc;
 mod okta;
 mod openai;
 mod s3;
+mod scim;
 mod stripe;
 
 use std::path::Path;
@@ -21,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::{
-    anthropic::Anthropic, github::GitHub, oidc::Oidc, okta::Okta, openai::Openai, resend::Resend, s3::S3,
+    anthropic::Anthropic, github::GitHub, oidc::Oidc, okta::Okta, openai::Openai, resend::Resend, s3::S3, scim::Scim,
     sendgrid::Sendgrid, slack::Slack, stripe::Stripe,
 };
 use crate::{
@@ -38,6 +39,7 @@ pub(crate) fn catalogue() -> Vec<TwinInfo> {
         TwinInfo::of::<Openai>(),
         TwinInfo::of::<Resend>(),
         TwinInfo::of::<S3>(),
+        TwinInfo::of::<Scim>(),
         TwinInfo::of::<Sendgrid>(),
         TwinInfo::of::<Slack>(),
         TwinInfo::of::<Stripe>(),
@@ -55,6 +57,7 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
         "openai" => Ok(hosted(Openai::open(parse(name, config)?)?)),
         "resend" => Ok(hosted(Resend::open(parse(name, config)?))),
         "s3" => Ok(hosted(S3::open(parse(name, config)?)?)),
+        "scim" => Ok(hosted(Scim::open(parse(name, config)?)?)),
         "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),
         "slack" => Ok(hosted(Slack::open(parse(name, config)?).map_err(|why| misfit(name, why))?)),
         "stripe" => Ok(hosted(Stripe::open(parse(name, config)?))),

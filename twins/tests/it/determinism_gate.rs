@@ -19,12 +19,13 @@ const CALLS: usize = 60; // per twin, and again after going back
 const HOST: &str = "twin.test"; // links echo it, and ports differ from process to process
 
 /// What opens each twin as it is configured by default. A twin that is not here is driven as a stranger.
-const CREDENTIALS: [(&str, &str); 8] = [
+const CREDENTIALS: [(&str, &str); 9] = [
     ("anthropic", "Bearer sk-ant-twin"),
     ("oidc", "Basic dHdpbjp0d2luLXNlY3JldA=="),
     ("okta", "SSWS 00twin"),
     ("openai", "Bearer sk-twin"),
     ("resend", "Bearer re_twin"),
+    ("scim", "Bearer scim-twin"),
     ("sendgrid", "Bearer SG.twin"),
     ("slack", "Bearer xoxb-twin"),
     ("stripe", "Bearer sk_test_twin"),

@@ -25,6 +25,7 @@ mod recorded;
 mod refusals;
 mod resend;
 mod s3;
+mod scim;
 mod script;
 mod sdk;
 mod sendgrid;
