@@ -18,7 +18,7 @@
 //! A space is the unit of determinism: its clock, ids and journal depend on its seed and its own requests only, so
 //! spaces that run beside each other do not disturb each other. Start reading at [`Space`], then `engine::core`
 //! (one exchange), `twin` (what a service declares), then a service. Twins that are no Rust: [`definition`] (a YAML file),
-//! `stub` (requests that match get a written answer), `tape` (answers of the real service, recorded), [`record`], [`import`]. For clients
+//! `stub` (requests that match get a written answer), `tape` (answers of the real service, recorded), [`record`], [`import`]. Clients that do not speak HTTP: `wire`. For clients
 //! without a base URL option: [`serve_proxy`].
 
 #![recursion_limit = "256"] // the service objects are long `json!` literals
@@ -33,6 +33,7 @@ pub mod fuzz;
 mod http;
 pub mod import;
 mod json;
+mod mime;
 mod proxy;
 mod record;
 pub mod script;
@@ -42,6 +43,7 @@ mod stub;
 mod tape;
 mod tls;
 mod twin;
+mod wire;
 
 pub use admin::serve_admin;
 pub use drift::{Drift, DriftError, DriftOptions, DriftReport, Verdict, drift};
@@ -72,7 +74,7 @@ pub fn catalogue() -> Vec<TwinInfo> {
 /// As [`Space::fault`].
 pub fn check_fault(twin: &str, rule: FaultRule) -> Result<(), TwinError> {
     let opened = services::open(twin, serde_json::Value::Null)?;
-    engine::fault::Faults::default().arm(opened.manifest().name, &opened.operations(), rule)
+    engine::fault::Faults::default().arm(opened.as_ref(), rule)
 }
 
 /// Whether `config` fits `twin`, without serving it: for lints.

@@ -19,6 +19,7 @@ use crate::{
         seed::Seed,
     },
     http::{Reply, Request},
+    wire::Protocol,
 };
 
 /// What a twin says about itself.
@@ -121,6 +122,8 @@ pub(crate) trait Twin: Clone + Send + Sized + 'static {
     /// Where all operations are found besides the root: GitHub Enterprise has its API below `/api/v3`.
     const MOUNT: Option<&'static str> = None;
     const BODIES: Bodies = Bodies::ByContentType;
+    /// What its clients speak; [`Twin::protocol`] is how, where it is not HTTP.
+    const SPEAKS: &'static str = "http";
 
     /// The path by which an operation is found, for services that may say a part of it elsewhere.
     fn path<'r>(&self, request: &'r Request) -> Cow<'r, str> {
@@ -140,6 +143,26 @@ pub(crate) trait Twin: Clone + Send + Sized + 'static {
     /// and the journal shows it.
     fn violations(&self, _request: &Request, _operation: &str) -> Vec<Violation> {
         Vec::new()
+    }
+
+    /// How its clients speak, where that is not HTTP. The bodies of its replies are what goes over the wire.
+    fn protocol(&self) -> Option<Protocol> {
+        None
+    }
+
+    /// Mail that it took, oldest first: for twins that take any.
+    fn inbox(&self) -> Option<Vec<Value>> {
+        None
+    }
+
+    /// A message of the inbox as it came.
+    fn raw_mail(&self, _id: &str) -> Option<Bytes> {
+        None
+    }
+
+    /// Takes a message out of the inbox.
+    fn forget_mail(&mut self, _id: &str) -> bool {
+        false
     }
 
     /// The service itself, where its answers are recorded: it is asked before the operation runs.
@@ -316,6 +339,18 @@ pub(crate) trait AnyTwin: Send {
     fn upstream(&self) -> Option<&Url> {
         None
     }
+    fn protocol(&self) -> Option<Protocol> {
+        None
+    }
+    fn inbox(&self) -> Option<Vec<Value>> {
+        None
+    }
+    fn raw_mail(&self, _id: &str) -> Option<Bytes> {
+        None
+    }
+    fn forget_mail(&mut self, _id: &str) -> bool {
+        false
+    }
     /// Whether its own port has the admin API of `WireMock`.
     fn speaks_wiremock(&self) -> bool {
         false
@@ -390,6 +425,22 @@ impl<T: Twin> AnyTwin for Hosted<T> {
         self.twin.upstream()
     }
 
+    fn protocol(&self) -> Option<Protocol> {
+        self.twin.protocol()
+    }
+
+    fn inbox(&self) -> Option<Vec<Value>> {
+        self.twin.inbox()
+    }
+
+    fn raw_mail(&self, id: &str) -> Option<Bytes> {
+        self.twin.raw_mail(id)
+    }
+
+    fn forget_mail(&mut self, id: &str) -> bool {
+        self.twin.forget_mail(id)
+    }
+
     fn state(&self) -> Value {
         self.twin.state()
     }
@@ -432,6 +483,8 @@ impl<T: Twin> AnyTwin for Hosted<T> {
 pub struct TwinInfo {
     pub name: &'static str,
     pub api_version: &'static str,
+    /// What its clients speak: `http`, `smtp`.
+    pub speaks: &'static str,
     pub operations: Vec<&'static str>,
     /// How each operation is called, in the same order.
     pub routes: Vec<RouteInfo>,
@@ -461,6 +514,7 @@ impl TwinInfo {
         Self {
             name: T::MANIFEST.name,
             api_version: T::MANIFEST.api_version,
+            speaks: T::SPEAKS,
             operations: names::<T>(),
             routes: T::OPERATIONS
                 .iter()

@@ -34,7 +34,7 @@ fn everything_that_is_wrong_in_all_files_is_said_at_once() {
        |
      5 |   - twin: stripee
        |           ^^^^^^^
-      hint: there are anthropic, github, oidc, okta, openai, resend, s3, scim, sendgrid, slack, stripe; one of your own is named by its path
+      hint: there are anthropic, github, oidc, okta, openai, resend, s3, scim, sendgrid, slack, smtp, stripe; one of your own is named by its path
 
     a.yaml:6:18: the path is relative to the subject [bad-path]
        |

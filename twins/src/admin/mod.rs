@@ -4,9 +4,10 @@
 //! able to read the journal or reset the state.
 //!
 //! Below `/__twin/<name>/`: `GET calls?operation=`, `GET state`, `GET|POST|DELETE faults`, `POST act`. Below
-//! `/__twin/`: `GET|POST clock` (`{"advance_to": …}`), `POST reset`, and what `journal` and `spaces` say. All of it
+//! `/__twin/`: `GET|POST clock` (`{"advance_to": …}`), `POST reset`, and what `inbox`, `journal` and `spaces` say. All of it
 //! again below `/__twin/spaces/<name>/` for a named space.
 
+mod inbox;
 mod journal;
 mod spaces;
 pub(crate) mod wiremock;
@@ -62,6 +63,7 @@ fn space_routes() -> Router<Held> {
         .route("/{twin}/state", get(state))
         .route("/{twin}/faults", get(faults).post(arm).delete(clear))
         .route("/{twin}/act", post(act))
+        .merge(inbox::routes())
         .merge(journal::routes())
 }
 

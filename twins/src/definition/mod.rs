@@ -76,7 +76,7 @@ pub fn info(path: &Path) -> Result<TwinInfo, Diagnostics> {
     operations.extend(&plan.stub_operations);
     operations.push(NAMELESS);
     let actions = act::ACTIONS.into_iter().chain(crate::engine::outbox::ACTIONS).collect();
-    Ok(TwinInfo { name: plan.name, api_version: plan.version, operations, routes, actions })
+    Ok(TwinInfo { name: plan.name, api_version: plan.version, speaks: "http", operations, routes, actions })
 }
 
 /// A definition, or a recording, which says nothing but stubs.

@@ -31,6 +31,7 @@ use crate::{
     http::server::{self, Face},
     services,
     tls::Authority,
+    wire,
 };
 
 const SETTLE_WITHIN: Duration = Duration::from_secs(30); // longer than all attempts at one webhook take
@@ -49,7 +50,7 @@ pub struct Space {
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct Served {
     pub name: String,
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// `http://127.0.0.1:PORT`, without a slash at the end; `smtp://…` for a twin whose clients speak that.
     pub base_url: String,
     pub port: u16,
 }
@@ -79,6 +80,11 @@ impl Space {
         // That of a definition stands in its file.
         let twin = opened.manifest().name;
         let name: Arc<str> = twin.into();
+        let protocol = opened.protocol();
+        if protocol.as_ref().is_some_and(|protocol| protocol.tls.needs_authority()) && self.shared.tls().is_none() {
+            let why = "its `tls` needs an authority; serve it with `--tls --ca-dir DIR`".to_owned();
+            return Err(TwinError::Config { twin: twin.to_owned(), why });
+        }
         let door = Door::at(port).map_err(TwinError::port_taken(twin, port))?;
         let port = door.port;
         {
@@ -90,9 +96,16 @@ impl Space {
             rooms.values().for_each(|room| room.core().add(&name, opened.boxed()));
             core.add(&name, opened);
         }
-        let tls = self.shared.tls().cloned();
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        server::open(door, Face { tls, ..self.face(&name)? });
+        let face = Face { tls: self.shared.tls().cloned(), ..self.face(&name)? };
+        let scheme = match (&protocol, &face.tls) {
+            (Some(protocol), _) => protocol.scheme,
+            (None, Some(_)) => "https",
+            (None, None) => "http",
+        };
+        match protocol {
+            Some(protocol) => wire::open(door, face, protocol),
+            None => server::open(door, face),
+        }
         self.shared.start_courier();
         Ok(Served { name: twin.to_owned(), base_url: format!("{scheme}://127.0.0.1:{port}"), port })
     }
@@ -140,7 +153,7 @@ impl Space {
             let why = "a connection belongs to no named space; arm the rule on the space of the port".to_owned();
             return Err(TwinError::FaultRule { twin: twin.to_owned(), why });
         }
-        self.with_cell(twin, |cell| cell.faults.arm(twin, &cell.twin.operations(), rule))
+        self.with_cell(twin, |cell| cell.faults.arm(cell.twin.as_ref(), rule))
     }
 
     /// The armed rules with their counts; a rule that never fired is a hole in a scenario.
@@ -319,7 +332,11 @@ impl Space {
         &self.shared
     }
 
-    fn with_cell<T>(&self, twin: &str, f: impl FnOnce(&mut Cell) -> Result<T, TwinError>) -> Result<T, TwinError> {
+    pub(crate) fn with_cell<T>(
+        &self,
+        twin: &str,
+        f: impl FnOnce(&mut Cell) -> Result<T, TwinError>,
+    ) -> Result<T, TwinError> {
         let mut core = self.shared.core();
         let cell = core.cells.get_mut(twin).ok_or_else(|| TwinError::NotServed { twin: twin.to_owned() })?;
         f(cell)

@@ -91,7 +91,8 @@ pub(super) fn cut(reply: &Reply, cut: Cut) -> Response<Outgoing> {
     response
 }
 
-fn what_arrives(body: &Body, cut: Cut) -> Vec<Bytes> {
+/// Of a body that is cut.
+pub(crate) fn what_arrives(body: &Body, cut: Cut) -> Vec<Bytes> {
     if let (Body::Events(frames), Cut::Half | Cut::BeforeEvent(_)) = (body, cut) {
         let events = if let Cut::BeforeEvent(event) = cut { event } else { frames.len() / 2 };
         return frames[..events.min(frames.len())].to_vec();

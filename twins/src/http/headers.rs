@@ -11,7 +11,10 @@ pub(crate) struct Headers {
 
 impl Headers {
     pub(super) fn of(map: &HeaderMap) -> Self {
-        let mut pairs: Vec<_> = map.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        Self::sorted(map.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect())
+    }
+
+    pub(super) fn sorted(mut pairs: Vec<(&str, &[u8])>) -> Self {
         pairs.sort_unstable();
         let mut headers = Self { text: String::with_capacity(512), ends: Vec::with_capacity(pairs.len()) };
         for (name, value) in pairs {

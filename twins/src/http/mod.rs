@@ -15,7 +15,7 @@ pub(crate) mod server;
 mod sse;
 mod upstream;
 
-pub(crate) use broken::Cut;
+pub(crate) use broken::{Cut, what_arrives};
 pub(crate) use fields::Fields;
 pub(crate) use form::nested;
 pub(crate) use pace::Pace;

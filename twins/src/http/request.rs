@@ -11,6 +11,7 @@ use super::{
     headers::Headers,
     nested,
 };
+use crate::mime;
 
 /// A request as twins and the journal see it.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct Request {
     pub(crate) params: Vec<(&'static str, String)>,
     /// The beginning of the client's path that names a space, or nothing.
     pub(crate) mount: String,
-    /// How the client speaks: `http` or `https`.
+    /// How the client speaks: `http`, `https`, or what its protocol is called.
     pub(crate) scheme: &'static str,
     pub(crate) reads: Reads,
     /// What the service itself answered, where a twin records it.
@@ -78,6 +79,26 @@ impl Request {
             params: Vec::new(),
             mount: mount.to_owned(),
             scheme: if parts.extensions.get::<OverTls>().is_some() { "https" } else { "http" },
+            reads: Reads::default(),
+            upstream: None,
+        }
+    }
+
+    /// A request of a client that does not speak HTTP: what it wants, with what, and what is known of it.
+    pub(crate) fn told(method: &str, content_type: &str, body: Option<Bytes>, facts: &[(&str, &str)]) -> Self {
+        let mut headers: Vec<_> = facts.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        headers.push((CONTENT_TYPE.as_str(), content_type.as_bytes()));
+        Self {
+            method: method.to_owned(),
+            path: "/".to_owned(),
+            query: nested(b""),
+            raw_query: String::new(),
+            headers: Headers::sorted(headers),
+            content: body.as_ref().map_or(Content::TooLarge, |body| Content::of(content_type, body)),
+            body: body.unwrap_or_default(),
+            params: Vec::new(),
+            mount: String::new(),
+            scheme: "tcp",
             reads: Reads::default(),
             upstream: None,
         }
@@ -155,6 +176,8 @@ impl Content {
             serde_json::from_slice(body).map_or_else(|error| Self::Malformed(error.to_string()), Self::Json)
         } else if kind.starts_with("application/x-www-form-urlencoded") {
             Self::Form(nested(body))
+        } else if kind.starts_with("message/rfc822") {
+            Self::Json(serde_json::to_value(mime::read(body)).expect("a message is plain data"))
         } else if kind.starts_with("multipart/form-data") {
             parts(kind, body).map_or_else(|error| Self::Malformed(error.to_string()), Self::Multipart)
         } else {

@@ -65,6 +65,16 @@ pub(crate) struct Face {
 }
 
 impl Face {
+    /// The connection, unless a rule refuses it.
+    pub(crate) fn let_in(&self, stream: TcpStream) -> Option<TcpStream> {
+        if self.shared.refuses_connection(&self.twin) {
+            // With no linger, closing sends RST instead of FIN.
+            stream.set_zero_linger().ok();
+            return None;
+        }
+        Some(stream)
+    }
+
     /// The space that a request means, and how much of its path says so.
     fn space_of(&self, parts: &Parts, rooms: Option<&HeaderName>) -> Result<(Arc<Shared>, usize), TwinError> {
         let address = rooms.map(|header| Address::of(parts, header)).unwrap_or_default();
@@ -85,12 +95,7 @@ fn refused(error: &TwinError) -> Response<Outgoing> {
 pub(crate) fn open(door: Door, face: Face) {
     let shared = Arc::clone(&face.shared);
     door.open(&shared.tasks, shared.closing.clone(), move |stream| {
-        if face.shared.refuses_connection(&face.twin) {
-            // With no linger, closing sends RST instead of FIN.
-            stream.set_zero_linger().ok();
-            return None;
-        }
-        Some(greet(stream, LOOPBACK, face.clone()))
+        Some(greet(face.let_in(stream)?, LOOPBACK, face.clone()))
     });
 }
 

@@ -46,7 +46,13 @@ pub struct ProxyOptions {
 /// # Errors
 /// A twin that is not served, a host that is none, a port that is taken.
 pub fn serve_proxy(space: &Space, options: ProxyOptions) -> Result<String, TwinError> {
-    let face = |twin: &str| Ok(Face { tls: Some(Arc::clone(&options.authority)), ..space.face(twin)? });
+    let face = |twin: &str| {
+        if space.with_cell(twin, |cell| Ok(cell.twin.protocol().is_some()))? {
+            let why = "its clients do not speak HTTP and know no proxy".to_owned();
+            return Err(TwinError::Mapping { rule: twin.to_owned(), why });
+        }
+        Ok(Face { tls: Some(Arc::clone(&options.authority)), ..space.face(twin)? })
+    };
     let hosts = Hosts::new(&options.map, &options.allow, face)?;
     let door = Door::at(options.port).map_err(TwinError::port_taken("proxy", options.port))?;
     let (port, shared) = (door.port, space.shared());

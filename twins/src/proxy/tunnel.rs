@@ -55,11 +55,7 @@ pub(super) async fn open(
 
 async fn with_twin(face: Face, host: &str, request: Request<Incoming>) {
     let Some(stream) = bare(request).await else { return };
-    if face.shared.refuses_connection(&face.twin) {
-        // With no linger, closing sends RST instead of FIN.
-        stream.set_zero_linger().ok();
-        return;
-    }
+    let Some(stream) = face.let_in(stream) else { return };
     let mut first = [0];
     match timeout(SPEAKS_WITHIN, stream.peek(&mut first)).await {
         Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => greet(stream, host, face).await,

@@ -5,6 +5,7 @@ mod mail;
 mod resend;
 mod sendgrid;
 mod slack;
+mod smtp;
 
 mod anthropic;
 mod github;
@@ -23,7 +24,7 @@ use serde_json::Value;
 
 use self::{
     anthropic::Anthropic, github::GitHub, oidc::Oidc, okta::Okta, openai::Openai, resend::Resend, s3::S3, scim::Scim,
-    sendgrid::Sendgrid, slack::Slack, stripe::Stripe,
+    sendgrid::Sendgrid, slack::Slack, smtp::Smtp, stripe::Stripe,
 };
 use crate::{
     TwinError, definition,
@@ -42,6 +43,7 @@ pub(crate) fn catalogue() -> Vec<TwinInfo> {
         TwinInfo::of::<Scim>(),
         TwinInfo::of::<Sendgrid>(),
         TwinInfo::of::<Slack>(),
+        TwinInfo::of::<Smtp>(),
         TwinInfo::of::<Stripe>(),
     ]
 }
@@ -60,6 +62,7 @@ pub(crate) fn open(name: &str, config: Value) -> Result<Box<dyn AnyTwin>, TwinEr
         "scim" => Ok(hosted(Scim::open(parse(name, config)?)?)),
         "sendgrid" => Ok(hosted(Sendgrid::open(parse(name, config)?))),
         "slack" => Ok(hosted(Slack::open(parse(name, config)?).map_err(|why| misfit(name, why))?)),
+        "smtp" => Ok(hosted(Smtp::open(parse(name, config)?).map_err(|why| misfit(name, why))?)),
         "stripe" => Ok(hosted(Stripe::open(parse(name, config)?))),
         _ => {
             let known: Vec<_> = catalogue().iter().map(|twin| twin.name).collect();

@@ -13,7 +13,10 @@ use reqwest::{Client, Method};
 use serde_json::{Map, Value, json};
 use twins::RouteInfo;
 
-use crate::support::{Dice, answer, client};
+use crate::{
+    smtp::talk::babble,
+    support::{Dice, answer, client},
+};
 
 const CALLS: usize = 60; // per twin, and again after going back
 const HOST: &str = "twin.test"; // links echo it, and ports differ from process to process
@@ -183,6 +186,10 @@ impl Driver {
 async fn play(process: &Process) -> Vec<String> {
     let mut seen = Vec::new();
     for (twin, base) in &process.twins {
+        if base.starts_with("smtp:") {
+            seen.extend(babble(base, &mut Dice(7), CALLS).await);
+            continue;
+        }
         let mut driver = Driver::of(twin, base);
         for _ in 0..CALLS {
             seen.push(format!("{twin} {}", driver.call().await));

@@ -5,7 +5,10 @@ use reqwest::{Client, Method, redirect::Policy};
 use serde_json::{Map, Value, json};
 use twins::{RouteInfo, Served, Space};
 
-use crate::support::{Dice, client, space};
+use crate::{
+    smtp::talk::babble,
+    support::{Dice, client, space},
+};
 
 const ROUNDS: usize = 6; // of each operation
 
@@ -18,11 +21,14 @@ fn twins() -> Vec<(&'static str, Value, Option<&'static str>)> {
         "anthropic" => (json!({}), Some("Bearer sk-ant-twin")),
         "github" => (json!({"users": users, "repositories": repositories}), Some("Bearer ghp_ada")),
         "oidc" => (json!({}), Some("Basic dHdpbjp0d2luLXNlY3JldA==")),
+        "okta" => (json!({}), Some("SSWS 00twin")),
         "openai" => (json!({}), Some("Bearer sk-twin")),
         "resend" => (json!({}), Some("Bearer re_twin")),
         "s3" => (json!({"buckets": buckets}), None),
+        "scim" => (json!({}), Some("Bearer scim-twin")),
         "sendgrid" => (json!({}), Some("Bearer SG.twin")),
         "slack" => (json!({}), Some("Bearer xoxb-twin")),
+        "smtp" => (json!({}), None),
         "stripe" => (json!({}), Some("Bearer sk_test_twin")),
         other => panic!("{other}: name its configuration here, and a credential that it takes"),
     };
@@ -262,6 +268,12 @@ async fn attack(space: &Space, twin: &'static str, config: Value, credential: Op
     client(); // chooses the cryptography of the clients here
     let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
     let served = space.serve(twin, config).unwrap();
+    if served.base_url.starts_with("smtp:") {
+        let seen = babble(&served.base_url, &mut Dice(7), ROUNDS * 50).await;
+        let broken = seen.iter().find(|answer| !answer.ends_with("\r\n"));
+        assert_eq!(broken, None, "a conversation broke off");
+        return;
+    }
     let ids = ["box", "ada", "main", "a.txt", "1", "gpt-5", "general"].map(str::to_owned).to_vec();
     let mut attack = Attack { client, served, credential, ids, dice: Dice(7), taken: 0 };
     let routes = twins::catalogue().into_iter().find(|info| info.name == twin).unwrap().routes;

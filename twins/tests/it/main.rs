@@ -30,6 +30,7 @@ mod script;
 mod sdk;
 mod sendgrid;
 mod slack;
+mod smtp;
 mod spaces;
 mod stripe;
 mod stripe_billing;

@@ -32,6 +32,18 @@ fn crate_folder() -> &'static Path {
 /// Runs `tests/sdk/<script>`, in Python or in Node by its extension; it must end well. What it did is booked in `seen`
 /// under `sdk`, which is the name and version that the page shows.
 pub(crate) async fn run(space: &Arc<Space>, served: &Served, script: &str, sdk: &str, seen: &mut Evidence) {
+    run_with(space, served, script, sdk, &[], seen).await;
+}
+
+/// As [`run`], for scripts that must know more.
+pub(crate) async fn run_with(
+    space: &Arc<Space>,
+    served: &Served,
+    script: &str,
+    sdk: &str,
+    known: &[(&str, &Path)],
+    seen: &mut Evidence,
+) {
     let before = space.calls(&served.name, None).last().map_or(0, |call| call.seq);
     let admin = twins::serve_admin(space, 0).unwrap();
     let mut command = interpreter(script);
@@ -39,6 +51,7 @@ pub(crate) async fn run(space: &Arc<Space>, served: &Served, script: &str, sdk: 
         .arg(crate_folder().join("tests/sdk").join(script))
         .env("TWIN_URL", &served.base_url)
         .env("TWIN_ADMIN_URL", format!("{admin}/{}", served.name))
+        .envs(known.iter().copied())
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = timeout(WITHIN, command.output()).await.expect("the script ended in time").unwrap();

@@ -107,7 +107,7 @@ fn a_scenario_with_an_unknown_twin() {
        |
      7 |   - { twin: paypall, calls: { operation: charges.create }, expect: { count: 0 } }
        |             ^^^^^^^
-      hint: there are anthropic, github, oidc, okta, openai, resend, s3, scim, sendgrid, slack, stripe; one of your own is named by its path
+      hint: there are anthropic, github, oidc, okta, openai, resend, s3, scim, sendgrid, slack, smtp, stripe; one of your own is named by its path
     ");
 }
 
@@ -130,7 +130,7 @@ fn a_twin_that_no_one_has_made() {
         place.write("harness.yaml", &format!("{harness}twins: {{ paypall: {{}} }}\n"));
     };
     insta::assert_snapshot!(refused(change), @r"
-    error: ./harness.yaml:8:10: unknown twin `paypall`; there are anthropic, github, oidc, okta, openai, resend, s3, scim, sendgrid, slack, stripe
+    error: ./harness.yaml:8:10: unknown twin `paypall`; there are anthropic, github, oidc, okta, openai, resend, s3, scim, sendgrid, slack, smtp, stripe
        |
      8 | twins: { paypall: {} }
        |          ^^^^^^^

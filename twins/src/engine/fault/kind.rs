@@ -140,6 +140,11 @@ impl FaultKind {
         }
     }
 
+    /// Whether it means nothing where clients speak something else.
+    pub(crate) fn is_about_http(self) -> bool {
+        matches!(self, Self::MalformedJson | Self::MalformedChunk) || self.target() == Target::Streams
+    }
+
     /// What becomes of the handshake.
     pub(crate) fn handshake(self) -> Handshake {
         match self {

@@ -13,7 +13,12 @@ use serde_json_path::JsonPath;
 pub(crate) use self::kind::Target;
 pub use self::{kind::FaultKind, rule::FaultRule};
 use super::journal::CallRequest;
-use crate::{TwinError, http::Request, tls::Handshake, twin::Event};
+use crate::{
+    TwinError,
+    http::Request,
+    tls::Handshake,
+    twin::{AnyTwin, Event},
+};
 
 const RULES_MAX: usize = 256; // per twin; a scenario arms a handful
 
@@ -61,9 +66,12 @@ struct Occasion<'a> {
 }
 
 impl Faults {
-    pub(crate) fn arm(&mut self, twin: &str, operations: &[&str], rule: FaultRule) -> Result<(), TwinError> {
-        let bad = |why: String| TwinError::FaultRule { twin: twin.to_owned(), why };
-        rule.check(operations).map_err(bad)?;
+    pub(crate) fn arm(&mut self, twin: &dyn AnyTwin, rule: FaultRule) -> Result<(), TwinError> {
+        let bad = |why: String| TwinError::FaultRule { twin: twin.manifest().name.to_owned(), why };
+        rule.check(&twin.operations()).map_err(bad)?;
+        if twin.protocol().is_some() && rule.kind.is_about_http() {
+            return Err(bad(format!("`{}` breaks HTTP, which its clients do not speak", rule.kind.name())));
+        }
         if self.armed.len() == RULES_MAX {
             return Err(bad(format!("{RULES_MAX} rules are armed already; clear them first")));
         }

@@ -137,6 +137,10 @@ impl Twin for Resend {
         reply.set_new("ratelimit-reset", "1");
     }
 
+    fn inbox(&self) -> Option<Vec<Value>> {
+        Some(self.emails.oldest_first().map(Email::state).collect())
+    }
+
     fn state(&self) -> Value {
         json!({
             "messages": self.emails.oldest_first().map(Email::state).collect::<Vec<_>>(),

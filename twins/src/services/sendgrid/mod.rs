@@ -141,6 +141,10 @@ impl Twin for Sendgrid {
         reply.set("server", "nginx");
     }
 
+    fn inbox(&self) -> Option<Vec<Value>> {
+        Some(self.messages.oldest_first().map(|message| json!(message)).collect())
+    }
+
     fn state(&self) -> Value {
         let all = |table: &Table<Message>| json!(table.oldest_first().collect::<Vec<_>>());
         json!({"messages": all(&self.messages), "scheduled": self.scheduled, "dropped": all(&self.dropped),

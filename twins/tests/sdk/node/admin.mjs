@@ -21,3 +21,4 @@ export async function advance(seconds) {
   const { now } = await send(clock);
   await send(clock, { advance_to: new Date(Date.parse(now) + seconds * 1000).toISOString() });
 }
+export const get = (path) => send(`${base}${path}`);
