@@ -133,6 +133,11 @@ pub(crate) trait Twin: Clone + Send + Sized + 'static {
     /// `operation` is for services where some calls need no credentials or other ones.
     fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal>;
 
+    /// What else must be right before the operation, where that needs the time or the body: a signed request.
+    fn admit(&self, _context: &Context<'_>, _request: &Request, _operation: &str) -> Result<(), Reply> {
+        Ok(())
+    }
+
     /// The error body and headers with which the real service would refuse.
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
 
@@ -333,6 +338,9 @@ pub(crate) trait AnyTwin: Send {
     fn route(&self, request: &Request) -> Option<Route>;
     fn perform(&mut self, index: usize, context: &mut Context<'_>, request: &Request) -> Reply;
     fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal>;
+    fn admit(&self, _context: &Context<'_>, _request: &Request, _operation: &str) -> Result<(), Reply> {
+        Ok(())
+    }
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply;
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply);
     fn violations(&self, request: &Request, operation: &str) -> Vec<Violation>;
@@ -407,6 +415,10 @@ impl<T: Twin> AnyTwin for Hosted<T> {
 
     fn authenticate(&self, request: &Request, operation: &str) -> Result<(), Refusal> {
         self.twin.authenticate(request, operation)
+    }
+
+    fn admit(&self, context: &Context<'_>, request: &Request, operation: &str) -> Result<(), Reply> {
+        self.twin.admit(context, request, operation)
     }
 
     fn refuse(&self, context: &Context<'_>, refusal: &Refusal) -> Reply {

@@ -95,7 +95,8 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// The order is the one of real services: is there such a call, who asks, is the body readable, then the call.
+    /// The order is the one of real services: is there such a call, who asks, is the body readable, then the call. A
+    /// fault is part of the call: one that nobody may make uses none up.
     fn plan(&mut self, context: &mut Context<'_>, request: &mut Request) -> Plan {
         let Some(mut route) = self.twin.route(request) else {
             let gap = Refusal::Unimplemented { method: request.method.clone(), path: request.path.clone() };
@@ -106,6 +107,9 @@ impl Desk<'_> {
         let allowed = self.twin.authenticate(request, route.operation);
         if let Err(refusal) = allowed.and_then(|()| self.readable(request)) {
             return Plan::plain(operation, self.twin.refuse(context, &refusal));
+        }
+        if let Err(refusal) = self.twin.admit(context, request, route.operation) {
+            return Plan::plain(operation, refusal);
         }
         let violations = self.twin.violations(request, route.operation);
         let plan = match self.faults.fire(route.operation, request, self.elapsed_ms) {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 impl S3 {
-    pub(super) fn admit(&self, context: &Context<'_>, request: &Request, operation: &str) -> Result<(), Reply> {
+    pub(super) fn let_in(&self, context: &Context<'_>, request: &Request, operation: &str) -> Result<(), Reply> {
         if let Some(claim) = Claim::of(request)? {
             self.admit_signed(context.now, request, &claim)?;
         } else if let Some(claim) = UrlClaim::of(request)? {

@@ -91,18 +91,17 @@ impl Twin for S3 {
         names::path(request)
     }
 
-    /// A signature counts for a while only, and here is no clock: see `gate`.
+    /// A signature counts for a while only, and here is no clock: see `admit`.
     fn authenticate(&self, _: &Request, _: &str) -> Result<(), Refusal> {
         Ok(())
     }
 
-    fn refuse(&self, _context: &Context<'_>, refusal: &Refusal) -> Reply {
-        errors::refusal(refusal)
+    fn admit(&self, context: &Context<'_>, request: &Request, operation: &str) -> Result<(), Reply> {
+        self.let_in(context, request, operation)
     }
 
-    fn perform(&mut self, context: &mut Context<'_>, request: &Request, operation: &Operation<Self>) -> Reply {
-        let admitted = self.admit(context, request, operation.name);
-        admitted.and_then(|()| (operation.run)(self, context, request)).unwrap_or_else(|error| error)
+    fn refuse(&self, _context: &Context<'_>, refusal: &Refusal) -> Reply {
+        errors::refusal(refusal)
     }
 
     fn decorate(&self, context: &Context<'_>, request: &Request, reply: &mut Reply) {

@@ -38,6 +38,18 @@ async fn a_wrong_signature_is_shown_what_it_should_have_signed() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_not_let_in_uses_up_no_fault() {
+    let s3 = S3::open();
+    let rule = json!({"operation": "GetObject", "kind": "status", "status": 503, "first": 1});
+    s3.space.fault("s3", serde_json::from_value(rule).unwrap()).unwrap();
+    let signer = Signer { secret: "other", ..s3.signer(&[]) };
+    let refused = s3.send(Method::GET, "/photos/a.txt", signer, b"").await;
+    assert_eq!(failure(refused).await, (403, "SignatureDoesNotMatch".to_owned()));
+    assert_eq!(s3.get("/photos/a.txt").await.status(), 503);
+    assert_eq!(s3.get("/photos/a.txt").await.status(), 200);
+}
+
+#[tokio::test]
 async fn temporary_credentials_end_on_the_virtual_clock_and_need_their_token() {
     let s3 = S3::open();
     let signer = Signer { access_key_id: "ASIAOLD", ..s3.signer(&[("x-amz-security-token", "t")]) };
