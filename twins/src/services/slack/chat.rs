@@ -53,6 +53,9 @@ impl Slack {
         let channel = self.writable(call)?.id;
         let content = dressed(call)?;
         let thread_ts = call.owned("thread_ts");
+        if thread_ts.as_ref().is_some_and(|parent| self.messages.get(&key(&channel, parent)).is_none()) {
+            return Err("thread_not_found".into());
+        }
         let is_broadcast = thread_ts.is_some() && call.flag("reply_broadcast");
         let message = Message { thread_ts, is_broadcast, ..authored(call, &channel, content) };
         let answer = json!({"channel": channel, "ts": message.ts, "message": self.message_json(&message, "")});

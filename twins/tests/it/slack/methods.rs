@@ -131,6 +131,7 @@ async fn arguments_that_are_missing_or_no_good_are_named() {
         ("chat.scheduleMessage", json!({"channel": "general", "text": "x", "post_at": "soon"}), "invalid_time"),
         ("chat.postMessage", json!({"channel": "general", "blocks": {}}), "no_text"),
         ("chat.postMessage", json!({"channel": "general", "text": "x", "blocks": {}}), "invalid_blocks_format"),
+        ("chat.postMessage", json!({"channel": "general", "text": "x", "thread_ts": "1.2"}), "thread_not_found"),
         ("files.completeUploadExternal", json!({"files": [{"id": "F404"}]}), "file_not_found"),
         ("views.publish", json!({"user_id": "U0TWIN0001", "view": {"type": "modal"}}), "invalid_arguments"),
     ] {
