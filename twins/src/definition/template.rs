@@ -144,29 +144,42 @@ pub(crate) struct Scope<'a> {
     now: Timestamp,
     seen: Map<String, Json>,
     request: Option<&'a Request>,
-    /// The request as templates see it, made when it is needed first, as the context of the template engine is.
+    // Made when a hole asks for it: most answers have none.
+    clock: OnceCell<Json>,
+    params: OnceCell<Json>,
     shown: OnceCell<Json>,
     context: OnceCell<minijinja::Value>,
 }
 
 impl<'a> Scope<'a> {
     pub(crate) fn new(templates: &'a Templates, draw: Arc<Draw>, now: Timestamp) -> Self {
-        let clock = json!({"unix": now.as_second(), "unix_ms": now.as_millisecond(), "iso": iso(now)});
-        let seen = Map::from_iter([("now".to_owned(), clock)]);
-        Self { templates, draw, now, seen, request: None, shown: OnceCell::new(), context: OnceCell::new() }
+        Self {
+            templates,
+            draw,
+            now,
+            seen: Map::new(),
+            request: None,
+            clock: OnceCell::new(),
+            params: OnceCell::new(),
+            shown: OnceCell::new(),
+            context: OnceCell::new(),
+        }
     }
 
     /// Lets holes see the request, as `request` and `params`.
     pub(crate) fn with_request(mut self, request: &'a Request) -> Self {
         self.request = Some(request);
-        let params = request.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into()));
-        self.seen.insert("params".to_owned(), Json::Object(params.collect()));
         self
     }
 
-    fn request(&self) -> Option<&Json> {
-        let request = self.request?;
-        Some(self.shown.get_or_init(|| shown(request)))
+    /// What every hole can see, unless something else was set.
+    fn given(&self, name: &str) -> Option<&Json> {
+        match (name, self.request) {
+            ("now", _) => Some(self.clock.get_or_init(|| clock(self.now))),
+            ("params", Some(request)) => Some(self.params.get_or_init(|| params(request))),
+            ("request", Some(request)) => Some(self.shown.get_or_init(|| shown(request))),
+            _ => None,
+        }
     }
 
     pub(crate) fn set(&mut self, name: &str, value: impl Into<Json>) {
@@ -225,7 +238,7 @@ impl<'a> Scope<'a> {
 
     fn at(&self, path: &[String]) -> Option<Json> {
         let (first, rest) = path.split_first()?;
-        let start = if first == "request" { self.request()? } else { self.seen.get(first)? };
+        let start = self.seen.get(first).or_else(|| self.given(first))?;
         rest.iter().try_fold(start, |value, name| value.get(name)).cloned()
     }
 
@@ -241,13 +254,22 @@ impl<'a> Scope<'a> {
     fn context(&self) -> &minijinja::Value {
         self.context.get_or_init(|| {
             let seen = self.seen.iter().map(|(name, value)| (name.as_str(), minijinja::Value::from(Serde(value))));
-            let request = self.request().map(|request| ("request", minijinja::Value::from(Serde(request))));
+            let given = |name| Some((name, minijinja::Value::from(Serde(self.given(name)?))));
+            let given = ["now", "params", "request"].into_iter().filter_map(given);
             let functions = self.draw.functions(self.now);
             minijinja::Value::from(
-                functions.into_iter().chain(seen).chain(request).collect::<BTreeMap<&str, minijinja::Value>>(),
+                functions.into_iter().chain(given).chain(seen).collect::<BTreeMap<&str, minijinja::Value>>(),
             )
         })
     }
+}
+
+fn clock(now: Timestamp) -> Json {
+    json!({"unix": now.as_second(), "unix_ms": now.as_millisecond(), "iso": iso(now)})
+}
+
+fn params(request: &Request) -> Json {
+    request.params.iter().map(|(name, value)| ((*name).to_owned(), Json::from(value.as_str()))).collect()
 }
 
 /// RFC 3339 in UTC with milliseconds.
