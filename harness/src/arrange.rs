@@ -21,6 +21,13 @@ pub(crate) struct World {
     served: Vec<Served>,
 }
 
+/// The twins were called more often, or with more, than they keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flooded {
+    /// How many calls are not known any more.
+    pub(crate) lost: u64,
+}
+
 impl World {
     /// Serves the twins, each by its name or the path of its definition, with its configuration. Errors are the machine's or the author's, never the subject's.
     pub(crate) fn open(name: &str, seed: u64, twins: &[(String, Json)]) -> Result<Self, String> {
@@ -48,29 +55,36 @@ impl World {
         self.served.iter().try_for_each(aim).map_err(|error| error.to_string())
     }
 
-    pub(crate) fn calls(&self, twin: &str, operation: Option<&str>) -> Vec<Json> {
-        let as_json = |call| serde_json::to_value(call).expect("a call is plain data");
-        self.space.calls(twin, operation).into_iter().map(as_json).collect()
+    /// The calls of a twin. An error where the oldest are not known any more: to have been called often must not hide
+    /// what was called before.
+    pub(crate) fn calls(&self, twin: &str, operation: Option<&str>) -> Result<Vec<Json>, Flooded> {
+        let calls = self.space.calls(twin, operation);
+        // Looked at last, so that nothing can have left in between.
+        match self.space.forgotten() {
+            0 => Ok(calls.into_iter().map(|call| serde_json::to_value(call).expect("a call is plain data")).collect()),
+            lost => Err(Flooded { lost }),
+        }
     }
 
-    /// Every call of all twins, in their order. An error where the oldest are not known any more.
-    pub(crate) fn all_calls(&self) -> Result<Vec<Json>, String> {
-        let mut calls: Vec<_> = self.served.iter().flat_map(|served| self.calls(&served.name, None)).collect();
-        calls.sort_by_key(|call| call["seq"].as_u64());
-        let last = calls.last().and_then(|call| call["seq"].as_u64()).unwrap_or(0);
-        if last > calls.len() as u64 {
-            return Err(format!("the twins were called {last} times, and only {} calls were kept", calls.len()));
+    /// Every call of all twins, in their order.
+    pub(crate) fn all_calls(&self) -> Result<Vec<Json>, Flooded> {
+        let mut calls = Vec::new();
+        for served in &self.served {
+            calls.extend(self.calls(&served.name, None)?);
         }
+        calls.sort_by_key(|call| call["seq"].as_u64());
         Ok(calls)
     }
 
     /// How often each twin was called.
-    pub(crate) fn call_counts(&self) -> impl Iterator<Item = (String, usize)> {
-        self.served.iter().map(|served| (served.name.clone(), self.space.calls(&served.name, None).len()))
+    pub(crate) fn call_counts(&self) -> Result<Vec<(String, usize)>, Flooded> {
+        self.served.iter().map(|served| Ok((served.name.clone(), self.calls(&served.name, None)?.len()))).collect()
     }
 
-    pub(crate) fn call_count(&self) -> usize {
-        self.served.iter().map(|served| self.space.calls(&served.name, None).len()).sum()
+    /// How often the twins were called, whether it is known how or not.
+    pub(crate) fn call_count(&self) -> u64 {
+        let kept = self.served.iter().map(|served| self.space.calls(&served.name, None).len() as u64);
+        kept.sum::<u64>() + self.space.forgotten()
     }
 
     pub(crate) fn state(&self, twin: &str) -> Result<Json, String> {

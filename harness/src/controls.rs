@@ -46,17 +46,30 @@ pub struct ControlResult {
     pub message: String,
 }
 
+/// What a control shows of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Soundness {
+    /// It was red.
+    Sound,
+    /// It let a subject pass that does nothing right.
+    Unsound,
+    /// It could not be run: nothing is shown either way.
+    Unproven,
+}
+
 impl ControlResult {
-    /// Whether the scenario let a subject pass that does nothing right. An unjudged pass is one: no rule was red.
-    pub fn is_unsound(&self) -> bool {
+    /// An unjudged pass is a pass: no rule was red.
+    pub fn soundness(&self) -> Soundness {
         match self.verdict {
-            Verdict::Satisfied | Verdict::Unjudged => true,
-            Verdict::Unsatisfied | Verdict::Infra => false,
+            Verdict::Satisfied | Verdict::Unjudged => Soundness::Unsound,
+            Verdict::Unsatisfied => Soundness::Sound,
+            Verdict::Infra => Soundness::Unproven,
         }
     }
 }
 
-/// Runs every scenario once against both controls. The subject's twins are given, its command is not run.
+/// Runs every scenario once against both controls. The subject's twins are given, its command is not run. What a set-up
+/// comes to is passed over, and what it should have captured is stood in for: the story itself must be red.
 ///
 /// # Errors
 /// Like [`crate::run`].

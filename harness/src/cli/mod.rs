@@ -22,13 +22,15 @@ use std::{
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use harness::{
-    Given, Kind, LaunchError, LintContext, RunError, SubjectConfig, Suite, Verdict, controls,
+    Given, Kind, LaunchError, LintContext, RunError, SubjectConfig, Suite,
+    controls::{self, Soundness},
     journal::{JournalError, RunStore},
     report::plural,
     schemas,
 };
 use located::{Diagnostic, Diagnostics};
 
+const UNSATISFIED: u8 = 1;
 const WRONG_USE: u8 = 2;
 const INFRA: u8 = 5;
 
@@ -346,24 +348,32 @@ fn prove(arguments: &ProveArgs) -> Result<u8, Failed> {
     let subject = SubjectConfig::load(&selection.subject)?;
     let suite = selection.suite(&subject)?;
     let results = runtime()?.block_on(controls::prove(&suite, &subject, run::cores()))?;
-    let unsound = results.iter().any(controls::ControlResult::is_unsound);
+    let has = |wanted| results.iter().any(|result| result.soundness() == wanted);
+    let status = match (has(Soundness::Unsound), has(Soundness::Unproven)) {
+        (true, _) => UNSATISFIED,
+        (false, true) => INFRA,
+        (false, false) => 0,
+    };
     if *json {
         say(&serde_json::to_string_pretty(&results).map_err(io::Error::from)?)?;
-        return Ok(u8::from(unsound));
+        return Ok(status);
     }
-    for result in results.iter().filter(|result| result.is_unsound()) {
+    for result in &results {
         let name = serde_json::to_string(&result.control).map_err(io::Error::from)?;
-        say(&format!("unsound {}: it lets a {} pass", result.scenario, name.trim_matches('"')))?;
+        match result.soundness() {
+            Soundness::Sound => {}
+            Soundness::Unsound => {
+                say(&format!("unsound {}: it lets a {} pass", result.scenario, name.trim_matches('"')))?;
+            }
+            Soundness::Unproven => say(&format!("unproven {}: {}", result.scenario, result.message))?,
+        }
     }
-    for result in results.iter().filter(|result| result.verdict == Verdict::Infra) {
-        say(&format!("unproven {}: {}", result.scenario, result.message))?;
-    }
-    if !unsound {
+    if status == 0 {
         let scenarios = suite.scenarios.len();
         let are = if scenarios == 1 { "is" } else { "are" };
         say(&format!("{} {are} red on a nop and on a stub", plural(scenarios, "scenario")))?;
     }
-    Ok(u8::from(unsound))
+    Ok(status)
 }
 
 fn say(text: &str) -> io::Result<()> {

@@ -35,7 +35,7 @@ const JOBS_MAX: u16 = 256; // more subjects than that do not start any faster
 const INTERRUPTED: u8 = 130; // 128 + SIGINT, as shells expect
 
 /// Each of these would make a resumed run another one.
-const NOT_WITH_RESUME: [&str; 14] = [
+const NOT_WITH_RESUME: [&str; 15] = [
     "paths",
     "subject",
     "holdout",
@@ -48,6 +48,7 @@ const NOT_WITH_RESUME: [&str; 14] = [
     "seed",
     "confidence",
     "target_satisfaction",
+    "allow_invalid",
     "stop_early",
     "fail_fast",
 ];
@@ -85,6 +86,9 @@ pub(super) struct RunArgs {
     /// Satisfied when the lower bound of satisfaction reaches this, instead of when every trial passes
     #[arg(long, value_name = "P", value_parser = share)]
     target_satisfaction: Option<f64>,
+    /// Share of each scenario's trials that may be invalid; with more, nothing is concluded [default: none]
+    #[arg(long, value_name = "P", value_parser = share)]
+    allow_invalid: Option<f64>,
     /// End the run when it cannot be satisfied any more
     #[arg(long)]
     pub(super) stop_early: bool,
@@ -323,6 +327,7 @@ impl RunArgs {
             trials: self.trials,
             seed: self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
             gate,
+            allow_invalid: self.allow_invalid.unwrap_or(0.0),
             arguments: self.arguments(),
             ..self.plan(&asked, suite, subject, vars)
         };
@@ -350,6 +355,7 @@ impl RunArgs {
             trials: roster.trials,
             seed: roster.seed,
             gate: roster.gate,
+            allow_invalid: roster.allow_invalid,
             arguments: roster.arguments.clone(),
             ..self.plan(&asked, suite, subject, vars)
         };

@@ -11,7 +11,7 @@ use x509_cert::{
 };
 
 use super::{Mismatch, Predicates, Value};
-use crate::text::{Entries, Period, RenderError, Scope};
+use crate::text::{Entries, Period, RenderError, Scope, given};
 
 /// What of a certificate scenarios look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -129,12 +129,12 @@ fn alternative(name: &GeneralName) -> Option<String> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CertificateExpect {
     /// `C=FR, O=Shop, CN=shop.example`: in the order of the certificate.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     subject: Option<Predicates>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     issuer: Option<Predicates>,
     /// Lower-case hexadecimal digits.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     serial: Option<Predicates>,
     /// Names that it must be good for, such as `DNS:shop.example` or `IP:127.0.0.1`.
     #[serde(default)]

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{Error as _, MapAccess, Visitor},
 };
 use serde_json::Value as Json;
 
@@ -99,6 +99,9 @@ impl<'de> Deserialize<'de> for FileCheck {
                         _ => check.text.read_entry::<A>(&name, &mut map)?,
                     }
                 }
+                if check.text.is_empty() && !check.needs_content() {
+                    return Err(A::Error::custom("a file without a condition checks nothing; write {exists: true}"));
+                }
                 Ok(check)
             }
         }
@@ -156,6 +159,15 @@ mod tests {
         }
         assert!(check("{exists: false}", None).is_empty());
         assert_eq!(check("{exists: false}", Some(b"hi")).len(), 1);
+    }
+
+    #[test]
+    fn a_file_without_a_condition_is_refused() {
+        for nothing in ["{}", "{jsonpath: []}"] {
+            let error = located::yaml::<FileCheck>(&Source::new("a.yaml", nothing)).unwrap_err().to_string();
+            assert!(error.contains("a file without a condition checks nothing"), "{nothing}: {error}");
+        }
+        assert_eq!(check("{json_exact: null}", Some(b"{}")), ["file out json $: expected null, got {}"]);
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub struct Report {
 pub enum Outcome {
     Satisfied,
     Unsatisfied,
-    /// A scenario has no valid trial, so nothing can be concluded.
+    /// More trials than allowed are invalid or were not run, and they could change the answer: nothing can be concluded.
     Infra,
 }
 
@@ -131,6 +131,12 @@ pub struct ScenarioReport {
     pub slowest_ms: u64,
     /// The first that were not satisfied, at most [`FAILURES_KEPT_MAX`].
     pub failures: Vec<TrialFailure>,
+}
+
+impl ScenarioReport {
+    fn has_invalid(&self) -> bool {
+        self.executed > self.count.valid
+    }
 }
 
 /// What k tries come to, unbiased.
@@ -204,18 +210,6 @@ impl Report {
             Outcome::Unsatisfied => 1,
             Outcome::Infra => 5,
         }
-    }
-}
-
-fn outcome(gate: Gate, cells: &[Cell]) -> Outcome {
-    let lacks_valid = cells.iter().any(|cell| cell.count.valid == 0);
-    let has_failure = cells.iter().any(|cell| cell.count.satisfied < cell.count.valid);
-    if gate.is_reached(cells) {
-        Outcome::Satisfied
-    } else if lacks_valid && !has_failure {
-        Outcome::Infra
-    } else {
-        Outcome::Unsatisfied
     }
 }
 

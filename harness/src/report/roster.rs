@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    run::{Gate, Plan},
+    run::{Bar, Gate, Plan},
     scenario::{Kind, Scenario, Skipped},
 };
 
@@ -16,6 +16,9 @@ pub struct Roster {
     pub subject: String,
     pub suite: Kind,
     pub gate: Gate,
+    /// Share of a scenario's trials that may be invalid.
+    #[serde(default)]
+    pub allow_invalid: f64,
     pub seed: u64,
     #[serde(default)]
     pub started_at: Option<Timestamp>,
@@ -56,6 +59,7 @@ impl Roster {
             subject: plan.subject.name.clone(),
             suite: plan.suite.kind,
             gate: plan.gate,
+            allow_invalid: plan.allow_invalid,
             seed: plan.seed,
             started_at: Some(Timestamp::now()),
             trials: plan.trials,
@@ -63,6 +67,10 @@ impl Roster {
             skipped: plan.suite.skipped.clone(),
             arguments: plan.arguments.clone(),
         }
+    }
+
+    pub(crate) fn bar(&self) -> Bar {
+        Bar { gate: self.gate, trials: self.trials, allow_invalid: self.allow_invalid }
     }
 }
 

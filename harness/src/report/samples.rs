@@ -135,6 +135,7 @@ pub(crate) fn roster(trials: u32) -> Roster {
         subject: "shop".to_owned(),
         suite: Kind::Visible,
         gate: Gate::LowerBound { target: 0.8, confidence: 0.95 },
+        allow_invalid: 0.0,
         seed: 7,
         started_at: "2026-01-02T03:04:05Z".parse().ok(),
         trials,

@@ -7,7 +7,7 @@ use crate::stats::Flake;
 pub(super) enum Status {
     Passed,
     Failed,
-    /// No trial was valid.
+    /// A trial was not valid, and the run does not allow for it.
     Error,
     /// No trial was run: the run stopped early.
     Skipped,
@@ -18,6 +18,7 @@ impl Status {
     /// must not show red either where the command ended with 0.
     pub(super) fn of(report: &Report, scenario: &ScenarioReport) -> Self {
         match scenario.flake {
+            Flake::StablePass if report.outcome != Outcome::Satisfied && scenario.has_invalid() => Self::Error,
             Flake::StablePass => Self::Passed,
             Flake::Flaky if report.outcome == Outcome::Satisfied => Self::Passed,
             Flake::StableFail | Flake::Flaky => Self::Failed,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Entry, Invalid, Judged, Passes, Report, Roster, ScenarioReport, TrialFailure, outcome};
+use super::{Entry, Invalid, Judged, Passes, Report, Roster, ScenarioReport, TrialFailure};
 use crate::{
     record::{TrialRecord, Verdict},
     run::Gate,
@@ -58,21 +58,27 @@ impl Tally {
         }
     }
 
-    /// Count and weight of each scenario in the roster's order, with how many trials were run, valid or not.
-    pub(crate) fn cells(&self) -> impl Iterator<Item = (Cell, u32)> {
+    /// Whether the run is not satisfied any more, whatever comes.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        let open = |row: &Row| self.roster.trials.saturating_sub(row.executed);
+        self.roster.bar().is_hopeless(self.cells().zip(self.rows.iter().map(open)))
+    }
+
+    /// Count and weight of each scenario in the roster's order.
+    fn cells(&self) -> impl Iterator<Item = Cell> {
         let rows = self.rows.iter().zip(&self.roster.scenarios);
-        rows.map(|(row, entry)| (Cell { count: row.count, weight: entry.weight }, row.executed))
+        rows.map(|(row, entry)| Cell { count: row.count, weight: entry.weight })
     }
 
     /// The report of what was counted so far.
     pub fn report(&self, took: Duration) -> Report {
-        let cells: Vec<Cell> = self.cells().map(|(cell, _)| cell).collect();
+        let cells: Vec<Cell> = self.cells().collect();
         let pooled = stats::pooled(&cells);
         let gate = self.roster.gate;
         Report {
             subject: self.roster.subject.clone(),
             suite: self.roster.suite,
-            outcome: outcome(gate, &cells),
+            outcome: self.roster.bar().outcome(&cells),
             gate,
             seed: self.roster.seed,
             started_at: self.roster.started_at,

@@ -34,7 +34,7 @@ pub fn terminal(report: &Report, paint: Paint) -> String {
 
 /// One that was not run because the run stopped early is told by the counts.
 fn needs_attention(scenario: &ScenarioReport) -> bool {
-    scenario.flake != Flake::StablePass && scenario.executed > 0
+    scenario.executed > 0 && (scenario.flake != Flake::StablePass || scenario.has_invalid())
 }
 
 type Reason<'a> = (&'a str, Verdict, &'a str);
@@ -120,7 +120,9 @@ fn summary(out: &mut String, report: &Report, paint: Paint) {
         return line(out, &format!("{word}: {counts}{bound}, {took}, seed {}", report.seed));
     }
     line(out, &format!("{word}: {counts}, {took}, seed {}", report.seed));
-    for sentence in [words::conclusion(report), words::passes(report), slowest(report), again(report)] {
+    for sentence in
+        [words::missing(report), words::conclusion(report), words::passes(report), slowest(report), again(report)]
+    {
         sentence.iter().for_each(|sentence| line(out, &format!("  {sentence}")));
     }
 }

@@ -93,6 +93,18 @@ pub(super) fn counts(report: &Report) -> String {
     text
 }
 
+/// Why nothing can be concluded, and the way out.
+pub(super) fn missing(report: &Report) -> Option<String> {
+    let is_open = report.outcome == Outcome::Infra;
+    is_open.then(|| {
+        let why = match report.executed == report.planned {
+            true => "every planned trial must be valid",
+            false => "every planned trial must be run and be valid",
+        };
+        format!("{why}; mend what keeps one from it, or allow a share of them to be lost: --allow-invalid 0.1")
+    })
+}
+
 /// What may be concluded. `None` where no trial was valid.
 pub(super) fn conclusion(report: &Report) -> Option<String> {
     let (satisfaction, interval, bound) = (report.satisfaction?, interval(report.interval?), bound(report)?);

@@ -2,6 +2,7 @@
 //! it counts. Start at [`run`].
 
 mod build;
+mod gate;
 mod plan;
 mod queue;
 mod schedule;
@@ -10,7 +11,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use plan::{Earlier, Gate, Plan, StopEarly};
+pub(crate) use gate::Bar;
+pub use gate::Gate;
+pub use plan::{Earlier, Plan, StopEarly};
 
 use crate::{
     record::{StepRecord, TrialId, TrialRecord},

@@ -1,17 +1,12 @@
-//! What a run shall do, and what must be shown in the end.
+//! What a run shall do.
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::ObserverError;
-use crate::{
-    record::TrialRecord,
-    scenario::Suite,
-    stats::{self, Cell, Count},
-    subject::SubjectConfig,
-};
+use super::{Gate, ObserverError};
+use crate::{record::TrialRecord, scenario::Suite, subject::SubjectConfig};
 
 /// One run.
 #[derive(Debug)]
@@ -31,6 +26,8 @@ pub struct Plan {
     /// Trials of this plan that are finished already: counted, not run again.
     pub done: Earlier,
     pub gate: Gate,
+    /// Share of a scenario's trials that may be invalid, from 0 to below 1; with more, nothing is concluded.
+    pub allow_invalid: f64,
     pub stop_early: StopEarly,
     /// Values that scenarios are given; they stand in for variables of the same name.
     pub vars: BTreeMap<String, Json>,
@@ -51,6 +48,7 @@ impl Plan {
             expected: BTreeMap::new(),
             done: Earlier::default(),
             gate: Gate::Every { confidence: 0.95 },
+            allow_invalid: 0.0,
             stop_early: StopEarly::Never,
             vars: BTreeMap::new(),
             arguments: Vec::new(),
@@ -90,51 +88,6 @@ impl fmt::Debug for Earlier {
     }
 }
 
-/// What makes a suite satisfied.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
-pub enum Gate {
-    /// Every valid trial is satisfied.
-    Every { confidence: f64 },
-    /// With this confidence, satisfaction is at least the target: the one-sided lower bound reaches it.
-    LowerBound { target: f64, confidence: f64 },
-}
-
-impl Gate {
-    pub fn confidence(self) -> f64 {
-        match self {
-            Self::Every { confidence } | Self::LowerBound { confidence, .. } => confidence,
-        }
-    }
-
-    pub(crate) fn is_reached(self, cells: &[Cell]) -> bool {
-        let Some(pooled) = stats::pooled(cells) else { return false };
-        match self {
-            Self::Every { .. } => {
-                cells.iter().all(|cell| cell.count.valid > 0 && cell.count.satisfied == cell.count.valid)
-            }
-            Self::LowerBound { target, confidence } => {
-                cells.iter().all(|cell| cell.count.valid > 0) && pooled.lower_bound(confidence) >= target
-            }
-        }
-    }
-
-    /// Whether the gate stays shut even if all that is left passes. `open` trials are left of each cell.
-    pub(crate) fn is_hopeless(self, cells: &[(Cell, u32)]) -> bool {
-        let best: Vec<_> = cells
-            .iter()
-            .map(|(cell, open)| {
-                let Count { satisfied, valid } = cell.count;
-                Cell { count: Count::new(satisfied + open, valid + open), ..*cell }
-            })
-            .collect();
-        // A gate that even a clean sheet would not reach says nothing about this build; then all is run.
-        let clean: Vec<_> =
-            best.iter().map(|cell| Cell { count: Count::new(cell.count.valid, cell.count.valid), ..*cell }).collect();
-        !self.is_reached(&best) && self.is_reached(&clean)
-    }
-}
-
 /// Whether to go on when the gate cannot be reached any more.
 ///
 /// There is no early stop on success: looking again and again until a bound is reached would overstate it.
@@ -145,42 +98,4 @@ pub enum StopEarly {
     WhenHopeless,
     /// At the first trial that is valid and not satisfied.
     AtFirstFailure,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Gate;
-    use crate::stats::{Cell, Count};
-
-    const EVERY: Gate = Gate::Every { confidence: 0.95 };
-    const BOUND: Gate = Gate::LowerBound { target: 0.8, confidence: 0.95 };
-
-    fn cell(satisfied: u32, valid: u32) -> Cell {
-        Cell { count: Count::new(satisfied, valid), weight: 1.0 }
-    }
-
-    #[test]
-    fn nothing_and_a_scenario_without_a_valid_trial_never_pass() {
-        for gate in [EVERY, BOUND] {
-            assert!(!gate.is_reached(&[]));
-            assert!(!gate.is_reached(&[cell(50, 50), cell(0, 0)]));
-        }
-    }
-
-    #[test]
-    fn a_bound_needs_its_trials() {
-        assert!(!BOUND.is_reached(&[cell(13, 13)]));
-        assert!(BOUND.is_reached(&[cell(14, 14)]));
-        assert!(EVERY.is_reached(&[cell(1, 1)]));
-        assert!(!EVERY.is_reached(&[cell(19, 20)]));
-    }
-
-    #[test]
-    fn hopeless_is_when_the_rest_cannot_help() {
-        assert!(EVERY.is_hopeless(&[(cell(0, 1), 5)]));
-        assert!(!EVERY.is_hopeless(&[(cell(1, 1), 5)]));
-        assert!(!BOUND.is_hopeless(&[(cell(9, 10), 20)]));
-        assert!(BOUND.is_hopeless(&[(cell(5, 10), 10)]));
-        assert!(!BOUND.is_hopeless(&[(cell(0, 1), 2)]), "three trials could never have shown it");
-    }
 }

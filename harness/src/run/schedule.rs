@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Instant};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{
-    Earlier, Gate, Observer, Plan, RunError, StopEarly,
+    Earlier, Observer, Plan, RunError, StopEarly,
     build::build,
     queue::{Finished, Order, Queue},
 };
@@ -118,9 +118,6 @@ fn is_over(plan: &Plan, tally: &Tally, verdict: Verdict) -> bool {
     match plan.stop_early {
         StopEarly::Never => false,
         StopEarly::AtFirstFailure => verdict == Verdict::Unsatisfied,
-        StopEarly::WhenHopeless => {
-            let open = tally.cells().map(|(cell, run)| (cell, plan.trials.saturating_sub(run)));
-            Gate::is_hopeless(plan.gate, &open.collect::<Vec<_>>())
-        }
+        StopEarly::WhenHopeless => tally.is_hopeless(),
     }
 }

@@ -23,7 +23,7 @@ use crate::{
         wait::WaitFile,
         websocket::WebsocketFile,
     },
-    text::{Entries, Node, Period, Placed, Text},
+    text::{Entries, Node, Period, Placed, Text, given},
 };
 
 /// One end-to-end user story against a subject and its twins.
@@ -81,7 +81,7 @@ pub(crate) struct StepFile {
     #[serde(default)]
     pub(crate) name: Option<String>,
     /// Only where this is true; otherwise the step is listed as skipped.
-    #[serde(default, rename = "if")]
+    #[serde(default, rename = "if", deserialize_with = "given")]
     pub(crate) condition: Option<Node>,
     /// Once per element: `{item: [a, b]}` or `{item: "{{ captured_list }}"}`; `{{ index }}` counts from 0. An empty
     /// list fails the step.
@@ -168,10 +168,10 @@ pub(crate) struct Expect {
     #[serde(default)]
     pub(crate) cookies: Entries<CookieExpect>,
     /// http, exec (its stdout): objects may have more keys, arrays must be of the same length.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub(crate) json: Option<Node>,
     /// http, exec (its stdout): equal in everything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub(crate) json_exact: Option<Node>,
     /// http, exec (its stdout), twin (the array of matching calls).
     #[serde(default)]
@@ -271,7 +271,7 @@ pub(crate) struct Retry {
     pub(crate) every: Option<Period>,
     /// Only while this is true. It sees `status` (0 without an answer), `exit`, `attempt` (from 1) and `result`, what
     /// the report shows of the step.
-    #[serde(default, rename = "if")]
+    #[serde(default, rename = "if", deserialize_with = "given")]
     pub(crate) condition: Option<Node>,
 }
 

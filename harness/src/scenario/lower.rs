@@ -285,6 +285,7 @@ fn scene(file: Placed<StepFile>, document: &Node, lower: &mut Lower<'_>) -> Opti
     let place = file.place;
     let mut file = file.value;
     let (name, condition) = (file.name.take(), file.condition.take());
+    let captures = file.capture.iter().map(|(name, _)| name.value.clone()).collect();
     let each = file.for_each.take().and_then(|each| each_of(each, lower));
     let retry = file.retry.take();
     retry.iter().for_each(|retry| check_retry(retry, lower));
@@ -297,7 +298,7 @@ fn scene(file: Placed<StepFile>, document: &Node, lower: &mut Lower<'_>) -> Opti
     };
     let name = name.unwrap_or(title);
     let retry = retry.map(|retry| retry.value);
-    Some(Scene { name, act, condition, each, retry, place, source: lower.source.clone() })
+    Some(Scene { name, act, captures, condition, each, retry, place, source: lower.source.clone() })
 }
 
 fn each_of(each: Placed<Entries<Node>>, lower: &mut Lower<'_>) -> Option<(String, Node)> {

@@ -160,6 +160,8 @@ impl Variable {
 pub(crate) struct Scene {
     pub(crate) name: String,
     pub(crate) act: Act,
+    /// Names that later steps have from it.
+    pub(crate) captures: Vec<String>,
     pub(crate) condition: Option<Node>,
     /// The name of the element, and the list.
     pub(crate) each: Option<(String, Node)>,

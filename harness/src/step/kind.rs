@@ -8,7 +8,7 @@ use super::{KINDS, Step};
 use crate::{
     scenario::{Expect, LintCode, Lower, StepFile},
     step::capture::CaptureRule,
-    text::{Entries, Node, Placed},
+    text::{Entries, Node, NodeKind, Placed},
 };
 
 /// Fields that every step may have.
@@ -57,6 +57,9 @@ pub(crate) fn lower(mut file: StepFile, document: &Node, place: Place, lower: &m
     };
     kind.check_companions(written, place, lower);
     let expectations = document.get("expect").map_or(&[][..], Node::entries);
+    if let Some(nothing) = document.get("expect").filter(|_| expectations.is_empty()) {
+        lower.refuse(LintCode::BadExpectation, nothing.place, "an `expect` without an expectation checks nothing");
+    }
     kind.check_expectations(expectations, lower);
     if !file.capture.is_empty() && kind.captures == Captures::Nothing {
         lower.refuse(LintCode::BadCapture, place, format!("a `{}` step has nothing to capture", kind.name));
@@ -92,6 +95,20 @@ impl Kind {
             let message = format!("a `{}` step has no `{name}` to expect", self.name);
             lower.refuse_with(LintCode::BadExpectation, node.place, message, hint);
         }
+        for (name, node) in written.iter().filter(|(name, node)| checks_nothing(name, node)) {
+            let message = format!("`{name}` without a condition checks nothing");
+            lower.refuse_with(LintCode::BadExpectation, node.place, message, "say what must hold, or leave it out");
+        }
+    }
+}
+
+/// Whether an expectation would hold of anything. JSON can be empty and still be asked for.
+fn checks_nothing(name: &str, node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::Null => !["json", "json_exact"].contains(&name),
+        NodeKind::List(items) => items.is_empty() && !["json", "json_exact"].contains(&name),
+        NodeKind::Map(entries) => entries.is_empty() && !["json", "json_exact", "json_schema"].contains(&name),
+        NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::Text(_) => false,
     }
 }
 

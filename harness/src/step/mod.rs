@@ -34,7 +34,7 @@ pub(crate) use kind::{Captures, Kind, lower, narrow_schema};
 pub(crate) use session::Session;
 pub(crate) use stage::{Actor, Patience, Room, Stage, Subject, SubjectSlot};
 
-use crate::{expect::Mismatch, text::RenderError};
+use crate::{arrange::Flooded, expect::Mismatch, text::RenderError};
 
 /// Every kind of step, in the order in which messages name them.
 pub(crate) const KINDS: &[&Kind] = &[
@@ -109,5 +109,13 @@ pub(crate) enum Halt {
 impl From<RenderError> for Halt {
     fn from(error: RenderError) -> Self {
         Self::Template(error)
+    }
+}
+
+impl From<Flooded> for Halt {
+    /// The subject's doing: it could hide one call behind very many others.
+    fn from(Flooded { lost }: Flooded) -> Self {
+        let observed = format!("so many or such large ones that the first {lost} are not known any more");
+        Self::Failed(Mismatch::new("calls of the twins", "no more than the twins keep", observed))
     }
 }

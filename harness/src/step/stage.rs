@@ -88,8 +88,9 @@ pub(crate) struct Actor<'a> {
 }
 
 /// Whether time may make something better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Patience {
+    #[default]
     Real,
     /// The subject is a control: it will never do what it does not do at once.
     None,

@@ -178,7 +178,7 @@ impl Heard {
 }
 
 impl Until {
-    fn words(&self, noun: &str) -> String {
+    pub(super) fn words(&self, noun: &str) -> String {
         match self {
             Self::Count(count) => format!("{count} {noun}"),
             Self::Message(_) => format!("one of the {noun} to fit"),
@@ -234,6 +234,12 @@ pub(super) fn check_head(expect: &Expect, head: &Response, scope: &Scope) -> Res
         found.extend(predicates.check(&format!("header {}", name.value), value.as_ref(), scope)?);
     }
     Ok(found)
+}
+
+/// Whether an answer with this status is fine; where no status is asked for, it is.
+pub(super) fn admits(expect: &Expect, status: u16, scope: &Scope) -> Result<bool, RenderError> {
+    let rule = expect.status.as_ref().map(|rule| rule.resolved(scope)).transpose()?;
+    Ok(rule.is_none_or(|rule| rule.admits(status)))
 }
 
 /// The head of an answer, for the evidence.

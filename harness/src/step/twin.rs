@@ -157,7 +157,7 @@ impl TwinLook {
     fn look(&self, stage: &Stage<'_>) -> Result<Outcome, Halt> {
         let scope = &stage.scope;
         let operation = self.operation.as_ref().map(|operation| operation.as_str());
-        let mut calls = stage.world.calls(&self.twin, operation);
+        let mut calls = stage.world.calls(&self.twin, operation)?;
         let all = calls.len();
         let wanted = self.matching.iter().map(|(path, node)| Ok((path, scope.node(node)?)));
         let wanted = wanted.collect::<Result<Vec<_>, RenderError>>()?;
@@ -174,7 +174,7 @@ impl TwinLook {
         let material = Material::json(&calls);
         found.extend(check_document(&self.expect, &material, scope)?);
         if !self.expect.order.is_empty() {
-            let mut calls = stage.world.all_calls().map_err(Halt::Infra)?;
+            let mut calls = stage.world.all_calls()?;
             calls.retain(|call| {
                 call["twin"] != *self.twin || wanted.iter().all(|(path, value)| is_there(call, path, value, scope))
             });

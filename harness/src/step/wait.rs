@@ -276,7 +276,8 @@ impl Sign {
 }
 
 fn condition(text: &Text, stage: &Stage<'_>) -> Result<Seen, Halt> {
-    let calls: serde_json::Map<_, _> = stage.world.call_counts().map(|(twin, count)| (twin, count.into())).collect();
+    let calls = stage.world.call_counts()?.into_iter();
+    let calls: serde_json::Map<_, _> = calls.map(|(twin, count)| (twin, count.into())).collect();
     let elapsed_ms = u64::try_from(stage.session.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut live = json!({ "calls": calls, "requests": stage.session.requests, "elapsed_ms": elapsed_ms });
     if text.contains("log") {

@@ -16,7 +16,7 @@ mod typed;
 pub(crate) use functions::FUNCTIONS;
 pub(crate) use node::{Node, NodeKind, walk_texts};
 pub(crate) use period::Period;
-pub(crate) use placed::{Entries, Placed, Text};
+pub(crate) use placed::{Entries, Placed, Text, given};
 pub(crate) use random::Random;
 pub(crate) use template::{RenderError, Scope, check_node, check_text, undeclared};
 pub(crate) use typed::typed;

@@ -48,6 +48,12 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
     }
 }
 
+/// Reads an optional field so that `null` is a value of it; an `Option` by itself takes `field: null` for a field that
+/// is not written, and an expectation would be left out without a word.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// A map in the order in which it was written.
 #[derive(Clone, Debug)]
 pub(crate) struct Entries<T>(pub(crate) Vec<(Text, T)>);

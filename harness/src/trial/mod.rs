@@ -62,7 +62,7 @@ struct Telling<'a> {
 impl Trial<'_> {
     pub(crate) async fn run(&self) -> TrialRecord {
         let started = Instant::now();
-        let mut notes = Notes::default();
+        let mut notes = Notes::with(self.actor.patience);
         let mut record = self.record(self.derived_seed());
         match &self.scenario.variant {
             None => drop(self.tell(Telling { variant: None, prefix: "" }, &mut notes, &mut record).await),
@@ -197,7 +197,7 @@ impl Trial<'_> {
         notes.hide(&secrets);
         seat.subject = subject.into_subject();
         let ended = seat.subject.exit();
-        record.twin_calls += seat.world.call_count() as u64;
+        record.twin_calls += seat.world.call_count();
         // A subject that was not as it should be is not met by another trial.
         let is_kept = self.subject.goes_on() && notes.is_clean() && ended.is_none() && seat.subject.is_running();
         if is_kept {

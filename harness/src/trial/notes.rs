@@ -5,12 +5,13 @@ use located::Source;
 use crate::{
     expect::Mismatch,
     record::{Failure, Phase, StepRecord, StepVerdict, TrialRecord, Verdict, bounded},
-    step::{Halt, Outcome, secrets::Secrets},
+    step::{Halt, Outcome, Patience, secrets::Secrets},
 };
 
 /// The steps so far, and the first thing of each sort that went wrong.
 #[derive(Default)]
 pub(super) struct Notes {
+    patience: Patience,
     pub(super) steps: Vec<StepRecord>,
     judgements: Vec<judges::Verdict>,
     failure: Option<Failure>,
@@ -21,6 +22,10 @@ pub(super) struct Notes {
 }
 
 impl Notes {
+    pub(super) fn with(patience: Patience) -> Self {
+        Self { patience, ..Self::default() }
+    }
+
     pub(super) fn failed(failure: Failure) -> Self {
         Self { failure: Some(failure), ..Self::default() }
     }
@@ -61,32 +66,35 @@ impl Notes {
     /// Takes over why a step ended without an outcome. `source` is the file that it is written in.
     pub(super) fn halt(&mut self, halt: Halt, record: &mut StepRecord, source: &Source) {
         let (step, name) = (record.step, record.name.as_str());
-        record.verdict = match halt {
-            Halt::Failed(mismatch) => self.fail(failure(&mismatch, &[mismatch.message()], step, name), record.phase),
+        let plain = |message: String| Failure { step, ..before_steps(name, message) };
+        let (failure, is_infra) = match halt {
+            Halt::Failed(mismatch) => (failure(&mismatch, &[mismatch.message()], step, name), false),
             Halt::Template(error) => {
                 let message = source.diagnostic(error.place, error.message).to_string();
-                self.fail(Failure { step, ..before_steps(name, message) }, record.phase)
+                // Of a control, the value may be one that its set-up could not give.
+                (plain(message), self.patience == Patience::None)
             }
-            Halt::Infra(reason) => {
-                self.infra = Some(Failure { step, ..before_steps(name, reason) });
-                StepVerdict::Infra
-            }
+            Halt::Infra(reason) => (plain(reason), true),
         };
-        record.mismatches.extend(self.infra.as_ref().or(self.failure.as_ref()).map(|failure| failure.message.clone()));
+        record.mismatches.push(failure.message.clone());
+        record.verdict = if is_infra { self.invalid(failure, record.phase) } else { self.fail(failure, record.phase) };
     }
 
     /// A failure in the set-up is not the subject's.
     fn fail(&mut self, failure: Failure, phase: Phase) -> StepVerdict {
-        match phase {
-            Phase::Setup => {
-                self.infra = Some(failure);
-                StepVerdict::Infra
-            }
-            Phase::Steps | Phase::Teardown => {
-                self.failure = Some(failure);
-                StepVerdict::Failed
-            }
+        if phase == Phase::Setup {
+            return self.invalid(failure, phase);
         }
+        self.failure = Some(failure);
+        StepVerdict::Failed
+    }
+
+    /// On a control no set-up works: that shows nothing, and the story must be red by itself.
+    fn invalid(&mut self, failure: Failure, phase: Phase) -> StepVerdict {
+        if phase != Phase::Setup || self.patience == Patience::Real {
+            self.infra = Some(failure);
+        }
+        StepVerdict::Infra
     }
 
     /// Values that became secret later are removed from what was written before.

@@ -185,6 +185,9 @@ impl Player<'_> {
             }
             Err(halt) => notes.halt(halt, &mut record, &scene.source),
         }
+        if self.phase == Phase::Setup && stage.actor.patience == Patience::None {
+            stand_in(&scene.captures, &mut stage.scope);
+        }
         record.duration_ms = millis(started.elapsed());
         stage.secrets.hide_step(&mut record);
         self.observer.step_finished(self.id, &record).await;
@@ -199,6 +202,15 @@ impl Player<'_> {
         let mut record = StepRecord::new(self.phase, at.step, format!("{}{name}", at.prefix), kind);
         record.place = scene.source.diagnostic(scene.place, "").location().trim_start_matches("./").to_owned();
         record
+    }
+}
+
+/// What a control's set-up cannot capture; a number fits in a path, a text, and a sum.
+fn stand_in(captures: &[String], scope: &mut Scope) {
+    for name in captures {
+        if scope.get(name).is_none() {
+            scope.set(name, 1);
+        }
     }
 }
 

@@ -163,6 +163,11 @@ fn lint_prove_schema_and_completions_answer() {
     let unsound = repository(&[("a", "steps: [{ http: { get: / }, expect: { status: 200 } }]")]);
     let output = harness(unsound.path(), &["prove"]);
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), "unsound a: it lets a stub pass\n"));
+    let sql = "{ sql: { postgres: 'postgres://127.0.0.1:1/a', query: select 1 }, expect: { rows: 1 } }";
+    let unproven = harness(repository(&[("a", &format!("steps: [{sql}]"))]).path(), &["prove"]);
+    let told = text(&unproven.stdout);
+    assert!(told.starts_with("unproven a: ") && !told.contains("red"), "what could not run is not red: {told}");
+    assert_eq!(unproven.status.code(), Some(5));
     let schema: serde_json::Value = serde_json::from_slice(&harness(dir.path(), &["schema"]).stdout).unwrap();
     assert_eq!(schema["scenario"]["title"], "Scenario");
     assert!(text(&harness(dir.path(), &["completions", "bash"]).stdout).contains("_harness"));

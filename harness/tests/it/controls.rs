@@ -2,7 +2,7 @@
 
 use harness::{
     Verdict,
-    controls::{Control, prove},
+    controls::{Control, Soundness, prove},
 };
 
 use crate::kit::{in_process, scenario, suite, tls};
@@ -23,7 +23,7 @@ async fn an_unsound_scenario_is_caught_by_the_control_that_it_lets_pass() {
     let results = prove(&suite, &in_process(), 2).await.unwrap();
     let mut unsound: Vec<_> = results
         .iter()
-        .filter(|result| result.is_unsound())
+        .filter(|result| result.soundness() == Soundness::Unsound)
         .map(|result| (result.scenario.as_str(), result.control))
         .collect();
     unsound.sort_by_key(|(scenario, control)| (*scenario, *control == Control::Stub));
@@ -47,4 +47,31 @@ async fn a_control_is_not_waited_for() {
     let proving = async { prove(&suite(vec![scenario("patient", rest)]), &in_process(), 1).await };
     let results = tokio::time::timeout(std::time::Duration::from_secs(30), proving).await.expect("it waits").unwrap();
     assert!(results.iter().all(|result| result.verdict == Verdict::Unsatisfied), "{results:?}");
+}
+
+/// What the set-up demands is not what the story shows.
+#[tokio::test]
+async fn a_story_must_be_red_by_itself_whatever_its_set_up_comes_to() {
+    tls();
+    let set_up = "setup: [{ http: { post: /shops }, expect: { status: 201 }, capture: { id: $.id } }]";
+    let with = |slug: &str, story: &str| scenario(slug, &format!("{set_up}\nsteps: [{story}]"));
+    let suite = suite(vec![
+        with("vacuous", "{ http: { get: / }, expect: { status: 200 } }"),
+        with("vacuous-by-id", "{ http: { get: '/shops/{{ id }}' }, expect: { status: 200, json: {} } }"),
+        with("strict", "{ http: { get: '/shops/{{ id }}' }, expect: { json: { id: '{{ id }}' } } }"),
+        with("needs-a-list", "{ http: { get: '/shops/{{ id.first.name }}' }, expect: { status: 200 } }"),
+        scenario(
+            "no-database",
+            "steps: [{ sql: { postgres: 'postgres://127.0.0.1:1/a', query: select 1 }, expect: { rows: 1 } }]",
+        ),
+    ]);
+    let results = prove(&suite, &in_process(), 2).await.unwrap();
+    let of = |slug: &str| -> Vec<_> {
+        results.iter().filter(|result| result.scenario == slug).map(|result| result.soundness()).collect()
+    };
+    assert_eq!(of("vacuous"), [Soundness::Sound, Soundness::Unsound], "{results:#?}");
+    assert_eq!(of("vacuous-by-id"), [Soundness::Sound, Soundness::Unsound]);
+    assert_eq!(of("strict"), [Soundness::Sound, Soundness::Sound]);
+    assert_eq!(of("needs-a-list"), [Soundness::Unproven, Soundness::Unproven]);
+    assert_eq!(of("no-database"), [Soundness::Unproven, Soundness::Unproven]);
 }

@@ -211,3 +211,30 @@ fn a_wait_without_an_end_is_refused() {
             .contains("nothing defines `live`")
     );
 }
+
+/// One forbidden call, and then so much that the twin does not keep it.
+#[tokio::test]
+async fn calls_that_are_not_known_any_more_are_no_proof() {
+    let caller = Caller::new();
+    let flood = "import sys, urllib.request\nfor n in range(4):\n  try: urllib.request.urlopen(sys.argv[1], b'x' * 20_000_000)\n  except OSError: pass\n";
+    let calls = |then: &str| {
+        let flood = serde_json::json!(flood);
+        format!(
+            "steps:\n  - exec: {{ argv: [CALL, ASK] }}\n  - exec: {{ argv: [python3, -c, {flood}, \"{{{{ twins.anthropic.url }}}}/v1/messages\"], timeout: 60s }}\n  - {then}\n"
+        )
+    };
+    for then in [
+        "{ twin: anthropic, calls: { where: { $.response.status: 200 } }, expect: { count: 0 } }",
+        "{ twin: anthropic, expect: { order: [messages.create] } }",
+        "{ wait: { until: '{{ live.calls.anthropic == 4 }}', within: 1s } }",
+        "{ budget: { twin_calls: 4 } }",
+    ] {
+        let record = caller.trial(&calls(then)).await;
+        assert_eq!(record.verdict, Verdict::Unsatisfied, "{then}: {:#?}", record.steps);
+        assert!(
+            last(&record)[0].starts_with("calls of the twins: expected no more than the twins keep"),
+            "{record:#?}"
+        );
+        assert_eq!(record.twin_calls, 5);
+    }
+}

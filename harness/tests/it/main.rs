@@ -39,4 +39,5 @@ mod stored_runs;
 mod streams;
 mod terminals;
 mod twin_steps;
+mod vacuous;
 mod watching;

@@ -198,3 +198,26 @@ fn old_runs_are_forgotten_and_none_is_kept_on_request() {
     let latest = std::fs::read_link(dir.path().join(".harness/latest")).unwrap();
     assert!(latest.ends_with(&kept[1]), "{latest:?}");
 }
+
+/// Five of six trials lost are no proof, in the run and in every report of it.
+#[test]
+fn lost_trials_leave_the_verdict_open() {
+    let loses = "setup: [{ exec: { argv: [test, '{{ trial }}', '=', '1'] }, expect: { exit: 0 } }]\nsteps: [{ exec: { argv: [\"true\"] }, expect: { exit: 0 } }]";
+    let dir = tool(&[("a", loses), ("b", PASSES)]);
+    let ran = harness(dir.path(), &["run", "--trials", "6", "--report", "junit=out.xml"]);
+    let told = text(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(5), "{told}");
+    assert!(told.contains("nothing can be concluded: 7 of 7 trials, 2 scenarios, 5 trials not counted"), "{told}");
+    assert!(told.contains("every planned trial must be valid; mend"), "{told}");
+    let junit = std::fs::read_to_string(dir.path().join("out.xml")).unwrap();
+    assert!(junit.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "{junit}");
+    let report = || -> Json {
+        serde_json::from_slice(&harness(dir.path(), &["report", "latest", "--format", "json"]).stdout).unwrap()
+    };
+    assert_eq!(report()["outcome"], "infra");
+    let hopeless = harness(dir.path(), &["run", "--trials", "600", "--jobs", "1", "--stop-early"]);
+    assert_eq!(hopeless.status.code(), Some(5));
+    assert!(report()["executed"].as_u64().unwrap() < 10, "one that is lost cannot be won back: {:#}", report());
+    assert_eq!(harness(dir.path(), &["run", "--trials", "6", "--allow-invalid", "0.9"]).status.code(), Some(0));
+    assert_eq!(report()["outcome"], "satisfied", "what is allowed is kept with the run");
+}

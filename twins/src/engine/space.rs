@@ -134,6 +134,11 @@ impl Space {
         entries.iter().map(|entry| entry.call(&self.shared.name)).collect()
     }
 
+    /// How many of the oldest calls, of all twins together, the journal has let go.
+    pub fn forgotten(&self) -> u64 {
+        self.shared.core().journal.forgotten()
+    }
+
     /// The twin's tables, and under `webhooks` what was delivered.
     pub fn state(&self, twin: &str) -> Result<Value, TwinError> {
         self.with_cell(twin, |cell| {

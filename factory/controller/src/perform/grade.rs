@@ -11,7 +11,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use harness::{Gate, Observer, ObserverError, Plan, Scratch, TrialRecord, controls::ControlResult};
+use harness::{
+    Gate, Observer, ObserverError, Plan, Scratch, TrialRecord,
+    controls::{Control, ControlResult, Soundness},
+};
 use model::{
     budget::Spend,
     event::{
@@ -67,16 +70,19 @@ async fn told_controls(job: &Job) -> Vec<(Suite, String)> {
 fn findings(results: &[ControlResult]) -> Result<BTreeMap<String, Option<String>>, Failure> {
     let mut findings: BTreeMap<String, Option<String>> = BTreeMap::new();
     for result in results {
-        if result.verdict == harness::Verdict::Infra {
-            return Err(Failure::transient(format!("the controls could not run: {}", result.message)));
-        }
         let finding = findings.entry(result.scenario.clone()).or_default();
-        if result.is_unsound() {
-            let control = match result.control {
-                harness::controls::Control::Nop => "a subject that does nothing",
-                harness::controls::Control::Stub => "a subject that answers everything with 200 and {}",
-            };
-            *finding = Some(format!("it is satisfied by {control}: assert what the software must have done"));
+        match result.soundness() {
+            Soundness::Sound => {}
+            Soundness::Unproven => {
+                return Err(Failure::transient(format!("the controls could not run: {}", result.message)));
+            }
+            Soundness::Unsound => {
+                let control = match result.control {
+                    Control::Nop => "a subject that does nothing",
+                    Control::Stub => "a subject that answers everything with 200 and {}",
+                };
+                *finding = Some(format!("it is satisfied by {control}: assert what the software must have done"));
+            }
         }
     }
     Ok(findings)

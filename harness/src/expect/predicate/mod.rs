@@ -244,6 +244,9 @@ impl<'de> Deserialize<'de> for Written {
                 while let Some(name) = map.next_key::<Placed<String>>()? {
                     predicates.read_entry::<A>(&name, &mut map)?;
                 }
+                if predicates.is_empty() {
+                    return Err(A::Error::custom("an empty map checks nothing; write {exists: true}, say"));
+                }
                 Ok(Written::Map(predicates))
             }
         }
@@ -387,6 +390,9 @@ mod tests {
     fn bad_predicates_are_refused_when_read() {
         let error = |yaml| located::yaml::<Predicates>(&Source::new("a.yaml", yaml)).unwrap_err().to_string();
         assert!(error("{contain: x}").contains("unknown predicate `contain`, expected one of equals"));
+        for nothing in ["{}", "{not: {}}", "{contains: a, not: {}}"] {
+            assert!(error(nothing).contains("an empty map checks nothing"), "{nothing}");
+        }
         assert!(error("matches: '['").contains("no regular expression"));
         assert!(error("type: text").contains("unknown variant"));
         assert!(error("matches: '((a{100}){100}){100}'").contains("size limit"));

@@ -83,7 +83,7 @@ impl Step for Budget {
 
     async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
         let time = stage.session.elapsed();
-        let calls = stage.world.all_calls().map_err(Halt::Infra)?;
+        let calls = stage.world.all_calls()?;
         let by_model = by_model(&calls);
         let tokens: u64 = by_model.values().map(|tokens| tokens.total()).sum();
         let usd = match self.0.usd {

@@ -9,7 +9,7 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::text::{Entries, Node, Period, Placed, Text};
+use crate::text::{Entries, Node, Period, Placed, Text, given};
 
 /// Exactly one method with a path; at most one body. A path starts with `/` and is the subject's; an absolute URL is
 /// allowed where `harness.yaml` lists its origin under `origins`.
@@ -48,7 +48,7 @@ pub(crate) struct HttpFile {
     /// Default `on`: cookies that a response sets are sent by later steps of the trial.
     #[serde(default)]
     pub(super) cookie_jar: JarMode,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub(super) json: Option<Node>,
     /// Fields as a browser's form sends them. A list repeats the field.
     #[serde(default)]
@@ -129,7 +129,7 @@ impl HttpVersion {
 #[serde(deny_unknown_fields)]
 pub(crate) struct GraphqlFile {
     pub(super) query: Text,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub(super) variables: Option<Node>,
 }
 

@@ -26,15 +26,15 @@ use super::{
     list::{check_count, check_list},
     session::Connection,
     stream::{
-        BYTES_MAX, Heard, MessageRule, Source, TIMEOUT_DEFAULT, TIMEOUT_MAX, Until, UntilParts, check_head, check_path,
-        headers, listen, on_subject, shown_head, shown_pairs,
+        BYTES_MAX, Heard, MessageRule, Source, TIMEOUT_DEFAULT, TIMEOUT_MAX, Until, UntilParts, admits, check_head,
+        check_path, headers, listen, on_subject, shown_head, shown_pairs,
     },
 };
 use crate::{
     expect::{Mismatch, PathCheck, Predicates, Response, cut},
     scenario::{Expect, LintCode, Lower},
     subject::root_cause,
-    text::{Entries, Node, Period, Placed, Scope, Text},
+    text::{Entries, Node, Period, Placed, Scope, Text, given},
 };
 
 /// How the kind stands in files.
@@ -65,7 +65,7 @@ pub(crate) struct SseFile {
     headers: Entries<Node>,
     #[serde(default)]
     query: Entries<Node>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     json: Option<Node>,
     /// Where a client that lost its connection goes on.
     #[serde(default)]
@@ -89,10 +89,10 @@ pub(crate) struct UntilFile {
     #[serde(default)]
     events: Option<NonZeroUsize>,
     /// The type of an event.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     event: Option<Predicates>,
     /// The data of an event, as text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     data: Option<Predicates>,
     /// The data of an event, as JSON.
     #[serde(default)]
@@ -108,7 +108,7 @@ pub(crate) struct UntilFile {
 #[derive(Debug)]
 struct Sse {
     opening: Opening,
-    /// `None` reads nothing.
+    /// As it is written.
     until: Option<Until>,
     keep_as: Option<Text>,
     timeout: Duration,
@@ -169,10 +169,7 @@ fn lower(
     }
     let around = if matches!(opening, Opening::Kept(_)) { Around::Nothing } else { Around::Response };
     check_document_rules(&expect, &captures, around, lower);
-    let until = match until {
-        Some(until) => Some(until.lower(lower)),
-        None => keep_as.is_none().then_some(Until::Closed),
-    };
+    let until = until.map(|until| until.lower(lower));
     Some(Box::new(Sse { opening, until, keep_as, timeout, expect: expect.value, captures }))
 }
 
@@ -198,7 +195,7 @@ impl Step for Sse {
     }
 
     fn asserts(&self) -> bool {
-        !self.expect.is_empty() || self.until.is_some()
+        !self.expect.is_empty() || self.until().is_some()
     }
 
     fn needs_subject(&self) -> bool {
@@ -214,12 +211,12 @@ impl Step for Sse {
                 let stream = stage.session.take_events(&name)?;
                 (stream, json!({ "continue": name }))
             }
-            Opening::Request(request) => match self.open(request, stage, deadline).await? {
+            Opening::Request(request) => match self.open(request, stage, started).await? {
                 Ok(opened) => opened,
                 Err(outcome) => return Ok(outcome),
             },
         };
-        let heard = match &self.until {
+        let heard = match self.until() {
             Some(until) => listen(stream.as_mut(), until, deadline, &stage.scope).await?,
             None => Heard::nothing(),
         };
@@ -234,13 +231,19 @@ impl Step for Sse {
 }
 
 impl Sse {
+    /// `None` reads nothing.
+    fn until(&self) -> Option<&Until> {
+        self.until.as_ref().or_else(|| self.keep_as.is_none().then_some(&Until::Closed))
+    }
+
     /// `Err` is the outcome where there is no stream to listen to.
     async fn open(
         &self,
         request: &Request,
         stage: &mut Stage<'_>,
-        deadline: Instant,
+        started: Instant,
     ) -> Result<Result<(Box<EventStream>, Json), Outcome>, Halt> {
+        let deadline = started + self.timeout;
         let (builder, shown) = request.build(stage)?;
         stage.session.requests += 1;
         let response = match timeout_at(deadline, builder.send()).await {
@@ -256,13 +259,16 @@ impl Sse {
             return Ok(Ok((Box::new(EventStream::new(response, head)), shown)));
         }
         let body = start_of_body(response, deadline).await;
-        if !is_stream && (is_ok || self.expect.status.is_none()) {
+        let wants_stream = admits(&self.expect, 200, &stage.scope)?;
+        if !is_stream && (is_ok || wants_stream) {
             let kind = head.header("content-type").next().unwrap_or("no content type");
             let observed = format!("status {}, {kind}, body: {body}", head.status);
             found.push(Mismatch::new("response", "status 200 and text/event-stream", observed));
+        } else if let Some(until) = self.until.as_ref().filter(|_| !is_stream) {
+            found.push(Mismatch::new("until", until.words("events"), format!("status {}, no stream", head.status)));
         }
         // An expected refusal is all that there is; whatever else was expected is not there.
-        let mut outcome = self.judge(&Heard::nothing(), &head, Duration::ZERO, &stage.scope)?;
+        let mut outcome = self.judge(&Heard::nothing(), &head, started.elapsed(), &stage.scope)?;
         outcome.mismatches.splice(0..0, found);
         outcome.evidence = json!({ "request": shown, "response": shown_head(&head), "body": body, "events": [] });
         Ok(Err(outcome))
@@ -270,7 +276,7 @@ impl Sse {
 
     fn judge(&self, heard: &Heard, head: &Response, latency: Duration, scope: &Scope) -> Result<Outcome, Halt> {
         let mut outcome = Outcome::default();
-        if let Some(until) = &self.until {
+        if let Some(until) = self.until() {
             outcome.mismatches.extend(heard.mismatch(until, self.timeout, "events"));
         }
         let count = heard.messages.len() as u64;

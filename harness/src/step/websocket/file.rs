@@ -12,7 +12,7 @@ use super::super::stream::{MessageRule, Until, UntilParts};
 use crate::{
     expect::{PathCheck, Predicates},
     scenario::Lower,
-    text::{Entries, Node, Period, Placed, Text},
+    text::{Entries, Node, Period, Placed, Text, given},
 };
 
 /// One of `connect` and `continue`.
@@ -57,7 +57,7 @@ pub(crate) struct UntilFile {
     #[serde(default)]
     pub(super) messages: Option<NonZeroUsize>,
     /// The data of a message, as text; of a binary one as Base64.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub(super) data: Option<Predicates>,
     /// The data of a message, as JSON.
     #[serde(default)]

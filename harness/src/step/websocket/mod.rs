@@ -18,7 +18,7 @@ pub(crate) use self::file::WebsocketFile;
 pub(super) use self::socket::Socket;
 use self::{
     file::{SendFile, SendMap},
-    socket::Refusal,
+    socket::{NO_FAREWELL, Refusal},
 };
 use super::{
     Captures, Halt, Kind, Outcome, Stage, Step,
@@ -28,8 +28,8 @@ use super::{
     list::{check_count, check_list},
     session::Connection,
     stream::{
-        Heard, TIMEOUT_DEFAULT, TIMEOUT_MAX, Until, check_head, check_path, headers, listen, on_subject, shown_head,
-        shown_pairs,
+        Heard, TIMEOUT_DEFAULT, TIMEOUT_MAX, Until, admits, check_head, check_path, headers, listen, on_subject,
+        shown_head, shown_pairs,
     },
 };
 use crate::{
@@ -179,7 +179,7 @@ impl Step for Websocket {
                 let name = stage.scope.text(name)?;
                 (stage.session.take_websocket(&name)?, json!({ "continue": name }))
             }
-            Opening::Connect { .. } => match self.open(stage, deadline).await? {
+            Opening::Connect { .. } => match self.open(stage, started).await? {
                 Ok(opened) => opened,
                 Err(outcome) => return Ok(outcome),
             },
@@ -191,7 +191,13 @@ impl Step for Websocket {
         }
         let (code, reason) = socket.closed_with();
         let mut outcome = Outcome { mismatches: stuck.into_iter().collect(), ..Outcome::default() };
-        self.judge(&heard, &socket, latency, &stage.scope, &mut outcome)?;
+        let ending = Ending {
+            head: Some(&socket.head),
+            subprotocol: socket.subprotocol.as_deref(),
+            farewell: socket.closed_with(),
+            latency,
+        };
+        self.judge(&heard, &ending, &stage.scope, &mut outcome)?;
         outcome.evidence = json!({
             "request": request, "response": shown_head(&socket.head), "messages": heard.evidence(), "count": heard.messages.len(),
             "close_code": code, "close_reason": reason,
@@ -205,9 +211,18 @@ impl Step for Websocket {
 
 type Opened = (Box<Socket>, Json);
 
+/// What is judged of a connection besides its messages.
+struct Ending<'a> {
+    /// The answer to the handshake, if there was one.
+    head: Option<&'a Response>,
+    subprotocol: Option<&'a str>,
+    farewell: (u16, &'a str),
+    latency: Duration,
+}
+
 impl Websocket {
     /// `Err` is the outcome where there is no connection.
-    async fn open(&self, stage: &mut Stage<'_>, deadline: Instant) -> Result<Result<Opened, Outcome>, Halt> {
+    async fn open(&self, stage: &mut Stage<'_>, started: Instant) -> Result<Result<Opened, Outcome>, Halt> {
         let scope = &stage.scope;
         let Opening::Connect { path, headers: given, query, subprotocols } = &self.opening else {
             return Err(Halt::Infra("nothing is to be opened".to_owned()));
@@ -230,17 +245,15 @@ impl Websocket {
         let path = &url[url::Position::BeforePath..];
         let request = json!({ "method": "GET", "path": path, "headers": shown_pairs(&sent) });
         stage.session.requests += 1;
-        match timeout_at(deadline, Socket::open(&url, &sent)).await {
-            Ok(Ok(socket)) => Ok(Ok((Box::new(socket), request))),
-            Ok(Err(refusal)) => self.refused(refusal, &request, &stage.scope).map(Err),
-            Err(_) => {
-                let reason = format!("no answer within {}", Period(self.timeout));
-                self.refused(Refusal::Broken(reason), &request, &stage.scope).map(Err)
-            }
-        }
+        let refusal = match timeout_at(started + self.timeout, Socket::open(&url, &sent)).await {
+            Ok(Ok(socket)) => return Ok(Ok((Box::new(socket), request))),
+            Ok(Err(refusal)) => refusal,
+            Err(_) => Refusal::Broken(format!("no answer within {}", Period(self.timeout))),
+        };
+        self.refused(refusal, &request, started.elapsed(), &stage.scope).map(Err)
     }
 
-    fn refused(&self, refusal: Refusal, request: &Json, scope: &Scope) -> Result<Outcome, Halt> {
+    fn refused(&self, refusal: Refusal, request: &Json, latency: Duration, scope: &Scope) -> Result<Outcome, Halt> {
         let mut outcome = Outcome::default();
         let found = &mut outcome.mismatches;
         let mut answer = None;
@@ -254,15 +267,17 @@ impl Websocket {
                 if self.expect.status.is_none() {
                     let observed = format!("{}, body: {body}", head.status);
                     found.push(Mismatch::new("status", SWITCHING_PROTOCOLS.to_string(), observed));
+                } else if !self.acts.is_empty() || admits(&self.expect, SWITCHING_PROTOCOLS, scope)? {
+                    let observed = format!("status {}, body: {body}", head.status);
+                    found.push(Mismatch::new("response", "a WebSocket", observed));
                 }
-                found.extend(check_head(&self.expect, &head, scope)?);
                 outcome.evidence = json!({ "request": request, "response": shown_head(&head), "body": body });
                 answer = Some(head);
             }
         }
         // An expected refusal is all that there is; whatever else was expected is not there.
-        check_list(&self.expect, &self.captures, &json!([]), answer.as_deref(), scope, &mut outcome)?;
-        outcome.mismatches.extend(check_count("messages", self.expect.messages.as_ref(), 0, scope)?);
+        let ending = Ending { head: answer.as_deref(), subprotocol: None, farewell: NO_FAREWELL, latency };
+        self.judge(&Heard::nothing(), &ending, scope, &mut outcome)?;
         Ok(outcome)
     }
 
@@ -297,30 +312,25 @@ impl Websocket {
         Ok((all, None))
     }
 
-    fn judge(
-        &self,
-        heard: &Heard,
-        socket: &Socket,
-        latency: Duration,
-        scope: &Scope,
-        outcome: &mut Outcome,
-    ) -> Result<(), Halt> {
+    fn judge(&self, heard: &Heard, ending: &Ending<'_>, scope: &Scope, outcome: &mut Outcome) -> Result<(), Halt> {
         let expect = &self.expect;
         let found = &mut outcome.mismatches;
-        found.extend(check_head(expect, &socket.head, scope)?);
+        if let Some(head) = ending.head {
+            found.extend(check_head(expect, head, scope)?);
+        }
         if let Some(predicates) = &expect.subprotocol {
-            found.extend(predicates.check_text("subprotocol", socket.subprotocol.as_deref(), scope)?);
+            found.extend(predicates.check_text("subprotocol", ending.subprotocol, scope)?);
         }
         found.extend(check_count("messages", expect.messages.as_ref(), heard.messages.len() as u64, scope)?);
-        let (code, reason) = socket.closed_with();
+        let (code, reason) = ending.farewell;
         found.extend(check_count("close_code", expect.close_code.as_ref(), code.into(), scope)?);
         if let Some(predicates) = &expect.close_reason {
             found.extend(predicates.check_text("close_reason", Some(reason), scope)?);
         }
-        found.extend(check_latency(expect, latency));
-        let response = Response { latency, ..socket.head.clone() };
+        found.extend(check_latency(expect, ending.latency));
+        let response = ending.head.map(|head| Response { latency: ending.latency, ..head.clone() });
         let messages = Json::Array(heard.messages.clone());
-        check_list(expect, &self.captures, &messages, Some(&response), scope, outcome)
+        check_list(expect, &self.captures, &messages, response.as_ref(), scope, outcome)
     }
 }
 

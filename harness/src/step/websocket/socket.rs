@@ -32,7 +32,7 @@ use crate::{expect::Response, subject::root_cause};
 const CLOSE_GRACE: Duration = Duration::from_secs(1); // for the other side's farewell
 /// As RFC 6455 names the absence of a code, and of a farewell.
 const NO_CODE: u16 = 1005;
-const NO_FAREWELL: u16 = 1006;
+pub(super) const NO_FAREWELL: (u16, &str) = (1006, "");
 
 trait Pipe: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
@@ -113,7 +113,7 @@ impl Socket {
 
     /// The other side's code and reason.
     pub(super) fn closed_with(&self) -> (u16, &str) {
-        self.farewell.as_ref().map_or((NO_FAREWELL, ""), |(code, reason)| (*code, reason.as_str()))
+        self.farewell.as_ref().map_or(NO_FAREWELL, |(code, reason)| (*code, reason.as_str()))
     }
 
     /// `Ok(None)` is the end; `Ok(Some(None))` was a frame of the protocol itself.

@@ -125,6 +125,11 @@ impl Journal {
         self.head.to_hex().to_string()
     }
 
+    /// How many calls were recorded and are not kept any more.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.next_seq - 1 - self.kept as u64
+    }
+
     /// What is kept, oldest first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.blocks.iter().flat_map(|block| block.iter()).skip(self.left)
@@ -188,7 +193,7 @@ mod tests {
     fn large_bodies_push_older_ones_out() {
         let mut journal = Journal::new();
         (0..3).for_each(|_| journal.record(record(BYTES_MAX / 2)));
-        assert_eq!((journal.kept, journal.bytes), (2, BYTES_MAX));
+        assert_eq!((journal.kept, journal.bytes, journal.forgotten()), (2, BYTES_MAX, 1));
     }
 
     #[test]
