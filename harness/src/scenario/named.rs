@@ -73,12 +73,17 @@ impl Suite {
 
     /// What stands in every file that its scenarios are made of, each file once. One that cannot be read is empty.
     pub(crate) fn contents(&self) -> impl Iterator<Item = Vec<u8>> {
-        let sources: BTreeMap<&str, &Source> =
-            self.scenarios.iter().flat_map(|scenario| scenario.sources()).map(|source| (source.name(), source)).collect();
+        let sources: BTreeMap<&str, &Source> = self
+            .scenarios
+            .iter()
+            .flat_map(|scenario| scenario.sources())
+            .map(|source| (source.name(), source))
+            .collect();
         let named: BTreeSet<PathBuf> =
             sources.values().flat_map(|source| self.named.of(source).unwrap_or_default()).collect();
         let texts: Vec<Vec<u8>> = sources.values().map(|source| source.text().as_bytes().to_vec()).collect();
-        texts.into_iter().chain(named.into_iter().map(|path| fs::read(path).unwrap_or_default()))
+        let mut bytes_left = BYTES_MAX;
+        texts.into_iter().chain(named.into_iter().map(move |path| read(&path, &mut bytes_left).unwrap_or_default()))
     }
 
     fn made_of<'a>(&self, sources: impl Iterator<Item = &'a Source>) -> Result<Vec<SuiteFile>, NamedFileError> {
