@@ -24,7 +24,7 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every parser that reads what others write.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("definition", definition),
     ("stub", stub),
     ("openapi", openapi),
@@ -41,6 +41,7 @@ pub const TARGETS: [Target; 16] = [
     ("shape", shape),
     ("tape", tape),
     ("python_types", python_types),
+    ("scim", services::scim::read),
 ];
 
 fn text(bytes: &[u8]) -> Source {

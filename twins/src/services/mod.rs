@@ -14,7 +14,7 @@ mod oidc;
 mod okta;
 mod openai;
 mod s3;
-mod scim;
+pub(crate) mod scim;
 mod stripe;
 
 use std::path::Path;

@@ -13,7 +13,7 @@ use twins::fuzz::TARGETS;
 const CASES: u32 = 256; // of each parser; seconds in all
 
 /// What is well formed, for one parser or another.
-const CORPUS: [&str; 15] = [
+const CORPUS: [&str; 18] = [
     include_str!("../own/parcels.twin.yaml"),
     include_str!("../own/pets.openapi.yaml"),
     include_str!("../sdk/llm.yaml"),
@@ -29,6 +29,9 @@ const CORPUS: [&str; 15] = [
     r#"{"name": "n", "priority": 1, "scenarioName": "s", "requiredScenarioState": "Started", "newScenarioState": "x", "request": {"method": "POST", "urlPathPattern": "/a/.*", "queryParameters": {"q": {"equalTo": "1"}}, "bodyPatterns": [{"matchesJsonPath": "$.a"}, {"equalToJson": "{\"a\": 1}"}]}, "response": {"status": 200, "jsonBody": {"a": "{{request.path}}"}, "transformers": ["response-template"], "fixedDelayMilliseconds": 1}}"#,
     r#"{"when": {"method": "POST", "path": "/v1/messages", "query_param": [], "header": [], "body": "{}"}, "then": {"status": 200, "header": [{"name": "content-type", "value": "text/event-stream"}], "body": "data: 1\n\n"}}"#,
     "from ..types import (a as b, c)\nfrom typing import Optional\n\nclass A(BaseModel, Generic[T]):\n    b: Optional[List[int]] = None\n    c: Literal[\"x\", 'y']  # note\n\nB: TypeAlias = Union[A, None]\n",
+    r#"userName sw "a" and not (emails[type eq "work" and value co "@"]) or urn:x:2.0:User:manager.displayName ge "2026-11-20T12:00:00Z""#,
+    r#"emails[type eq "work"].value"#,
+    r#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "attributes": ["name.givenName"], "Operations": [{"op": "add", "path": "emails[type eq \"work\"].value", "value": "a"}, {"op": "replace", "value": {"userName": "x", "name.givenName": "A", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "D"}}}, {"op": "remove", "path": "emails", "value": [{"value": "a"}]}]}"#,
 ];
 
 /// One change to a text.

@@ -348,3 +348,24 @@ async fn configurations_that_do_not_fit_are_refused() {
     );
     assert_eq!(okta.get("/api/v1/users/a@b").await.1["status"], "SUSPENDED");
 }
+
+#[tokio::test]
+async fn an_application_is_a_client_while_it_is_on() {
+    let okta = Okta::open();
+    let application = |id: &str| json!({"label": "Shop", "signOnMode": "OPENID_CONNECT", "credentials": {"oauthClient": {"client_id": id}}});
+    let (_, made) = okta.post("/api/v1/apps", application("one")).await;
+    let secret = made["credentials"]["oauthClient"]["client_secret"].as_str().unwrap();
+    let own = format!("/api/v1/apps/{}", made["id"].as_str().unwrap());
+    let token = async |id: &str| {
+        let request = client().post(format!("{}/oauth2/default/v1/token", okta.served.base_url));
+        let form = [("grant_type", "client_credentials"), ("scope", "custom")];
+        request.basic_auth(id, Some(secret)).form(&form).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((token("one").await, token("two").await), (200, 401));
+    answer(okta.request(Method::PUT, &own).json(&application("two"))).await;
+    assert_eq!((token("one").await, token("two").await), (401, 200), "the old name is no client any more");
+    okta.post(&format!("{own}/lifecycle/deactivate"), json!({})).await;
+    assert_eq!(token("two").await, 401);
+    okta.post(&format!("{own}/lifecycle/activate"), json!({})).await;
+    assert_eq!(token("two").await, 200);
+}

@@ -167,17 +167,23 @@ impl Operator {
     }
 }
 
+/// The letters of a text, for comparing it in any case.
+pub(super) fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
+    text.starts_with(|first: char| first.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// None where the two are of different kinds.
 fn compared(one: &Value, other: &Value, is_exact: bool) -> Option<Ordering> {
     match (one, other) {
-        (Value::String(one), Value::String(other)) => {
-            let instants = one.parse::<Timestamp>().ok().zip(other.parse::<Timestamp>().ok());
-            Some(match instants {
-                Some((one, other)) => one.cmp(&other),
-                None if is_exact => one.cmp(other),
-                None => one.to_lowercase().cmp(&other.to_lowercase()),
-            })
-        }
+        (Value::String(one), Value::String(other)) => Some(match instant(one).zip(instant(other)) {
+            Some((one, other)) => one.cmp(&other),
+            None if is_exact => one.cmp(other),
+            None => lower(one).cmp(lower(other)),
+        }),
         (Value::Number(one), Value::Number(other)) => one.as_f64()?.partial_cmp(&other.as_f64()?),
         (Value::Bool(one), Value::Bool(other)) => Some(one.cmp(other)),
         _ => None,

@@ -153,6 +153,7 @@ impl Okta {
         let old = self.application(context, request)?;
         let (id, secret) = (old.id.clone(), old.oauth("client_secret").map(str::to_owned));
         let body = Self::application_body(context, request, &id, secret.as_deref())?;
+        self.forget(&id);
         let application = self.application_mut(context, request)?;
         (application.body, application.updated_at) = (body, context.now);
         self.register(&id);
@@ -182,40 +183,27 @@ impl Okta {
         let application = self.application_mut(context, request)?;
         (application.is_active, application.updated_at) = (is_active, context.now);
         let id = application.id.clone();
+        self.forget(&id);
         self.register(&id);
         Ok(Reply::json(200, &json!({})))
     }
 
     /// The authorization servers know the client while the application is on.
     fn register(&mut self, id: &str) {
-        let Some(application) =
-            self.applications.get(id).filter(|application| application.oauth("client_id").is_some())
-        else {
+        let active = self.applications.get(id).filter(|application| application.is_active);
+        if let Some(client) = active.and_then(Application::client) {
+            self.products.add_client(client.clone());
+            self.organization.add_client(client);
+        }
+    }
+
+    /// What the application was as a client is none any more.
+    fn forget(&mut self, id: &str) {
+        let Some(client_id) = self.applications.get(id).and_then(|application| application.oauth("client_id")) else {
             return;
         };
-        let client_id = application.oauth("client_id").unwrap_or_default().to_owned();
-        let is_open = application.oauth("token_endpoint_auth_method") == Some("none");
-        let redirect_uris = &application.body["settings"]["oauthClient"]["redirect_uris"];
-        let client = Client {
-            client_id: client_id.clone(),
-            client_secret: application.oauth("client_secret").filter(|_| !is_open).map(str::to_owned),
-            redirect_uris: redirect_uris
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-            scopes: Vec::new(),
-            password_grant: false,
-            jwks: None,
-        };
-        for server in [&mut self.products, &mut self.organization] {
-            server.forget_client(&client_id);
-            if application.is_active {
-                server.add_client(client.clone());
-            }
-        }
+        self.products.forget_client(client_id);
+        self.organization.forget_client(client_id);
     }
 }
 
@@ -223,5 +211,20 @@ impl Application {
     /// A field of the client that it is.
     fn oauth(&self, name: &str) -> Option<&str> {
         self.body.get("credentials").and_then(|credentials| credentials["oauthClient"][name].as_str())
+    }
+
+    fn client(&self) -> Option<Client> {
+        let is_open = self.oauth("token_endpoint_auth_method") == Some("none");
+        let redirect_uris =
+            self.body.get("settings").and_then(|settings| settings["oauthClient"]["redirect_uris"].as_array());
+        let redirect_uris = redirect_uris.into_iter().flatten().filter_map(Value::as_str);
+        Some(Client {
+            client_id: self.oauth("client_id")?.to_owned(),
+            client_secret: self.oauth("client_secret").filter(|_| !is_open).map(str::to_owned),
+            redirect_uris: redirect_uris.map(str::to_owned).collect(),
+            scopes: Vec::new(),
+            password_grant: false,
+            jwks: None,
+        })
     }
 }

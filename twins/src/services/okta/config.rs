@@ -131,6 +131,7 @@ impl Okta {
             quotas: Quotas::new(config.rate_limit),
             products: server(&PRODUCTS),
             organization: server(&ORGANIZATION),
+            is_shared: false,
         };
         for user in config.users {
             okta.add_user(user.made())?;

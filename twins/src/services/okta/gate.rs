@@ -119,6 +119,7 @@ impl Okta {
         self.quotas.used.insert(resource(request).to_owned(), (used + 1, reset_at));
         let run = |okta: &mut Self, context: &mut Context<'_>| {
             okta.allowed(context, request, operation.name)?;
+            okta.is_shared &= request.method == "GET" || operation.name.starts_with("oauth.");
             (operation.run)(okta, context, request)
         };
         run(self, context).unwrap_or_else(|error| error)

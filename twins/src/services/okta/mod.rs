@@ -57,6 +57,8 @@ pub(super) struct Okta {
     products: Oidc,
     /// `/oauth2/v1`: for `/api/v1` itself.
     organization: Oidc,
+    /// Whether both know who may sign in now.
+    is_shared: bool,
 }
 
 impl Twin for Okta {
@@ -105,7 +107,10 @@ impl Twin for Okta {
 
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String> {
         match action {
-            "lock_user" => self.act_lock(context, argument),
+            "lock_user" => {
+                self.is_shared = false;
+                self.act_lock(context, argument)
+            }
             _ => {
                 self.share();
                 self.products.act(context, action, argument)

@@ -40,6 +40,10 @@ pub(super) const ORGANIZATION: Addresses = Addresses {
 impl Okta {
     /// Both servers know who may sign in now.
     pub(super) fn share(&mut self) {
+        if self.is_shared {
+            return;
+        }
+        self.is_shared = true;
         let may_sign_in = |status| matches!(status, Status::Active | Status::PasswordExpired);
         let people: Vec<_> = self
             .users

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     engine::seed::hex_id,
     http::{Content, Reply, Request},
+    services::filter::lower,
     twin::{Answer, Context},
 };
 
@@ -147,7 +148,7 @@ impl Scim {
         for attribute in kind.core().attributes.iter().filter(|attribute| attribute.is_unique) {
             let same = |resource: &&Resource| {
                 let [one, other] = [body, &resource.body].map(|body| body.get(attribute.name).and_then(Value::as_str));
-                one.zip(other).is_some_and(|(one, other)| one.to_lowercase() == other.to_lowercase())
+                one.zip(other).is_some_and(|(one, other)| lower(one).eq(lower(other)))
             };
             if self.table(kind).oldest_first().filter(|resource| Some(resource.id.as_str()) != id).any(|row| same(&row))
             {

@@ -22,10 +22,10 @@ mod target;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::{config::Supported, resource::Resource, schemas::Type};
-use super::filter::Rules;
+use super::filter::{Filter, Rules};
 use crate::{
     engine::table::Table,
     http::{Body, Reply, Request},
@@ -33,6 +33,19 @@ use crate::{
 };
 
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024; // a group with all its members
+
+/// What clients write in a language of SCIM's own, held against nothing: for the fuzzer.
+pub(crate) fn read(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(filter) = Filter::parse(&text) {
+        filter.fits(&Value::Null, RULES);
+    }
+    target::Target::parse(Type::User, &text).ok();
+    if let Ok(message) = serde_json::from_slice(bytes) {
+        patch::patched(Type::User, &Map::new(), &message).ok();
+        query::Wanted::of(&message).ok();
+    }
+}
 
 /// Names are told apart in no case, and texts in none but these.
 const RULES: Rules = Rules {
@@ -133,8 +146,9 @@ impl Twin for Scim {
     }
 
     fn state(&self) -> Value {
+        let memberships = self.memberships();
         let all = |table: &Table<Resource>| -> Vec<Value> {
-            table.oldest_first().map(|resource| self.whole(resource, "https://scim.twin")).collect()
+            table.oldest_first().map(|resource| self.whole(resource, "https://scim.twin", &memberships)).collect()
         };
         json!({"users": all(&self.users), "groups": all(&self.groups)})
     }

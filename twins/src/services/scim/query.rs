@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RULES, Scim, errors::Refused, schemas::Type};
+use super::{RULES, Scim, errors::Refused, resource::cut, schemas::Type};
 use crate::{
     http::{Content, Request},
     services::filter::{Filter, Path, Rules, order},
@@ -86,14 +86,17 @@ impl Scim {
         });
         let filter = filter.transpose()?;
         let resources = kinds.iter().flat_map(|kind| self.table(*kind).oldest_first());
-        let mut rows: Vec<_> = resources.map(|resource| (resource, self.whole(resource, base))).collect();
+        let memberships = self.memberships();
+        let whole = |resource| (resource, self.whole(resource, base, &memberships));
+        let mut rows: Vec<_> = resources.map(whole).collect();
         rows.retain(|(_, whole)| filter.as_ref().is_none_or(|filter| filter.fits(whole, RULES)));
         self.sort(&mut rows, asked)?;
         let count = number(asked, "count")?.map_or(self.results_max, |count| usize::try_from(count).unwrap_or(0));
         let begin = number(asked, "startIndex")?.map_or(1, |begin| usize::try_from(begin).unwrap_or(1).max(1));
-        let page = rows.iter().skip(begin - 1).take(count.min(self.results_max));
-        let page: Vec<_> = page.map(|(resource, _)| self.shown(resource, base, &wanted)).collect();
-        Ok(list(&page, rows.len(), begin))
+        let total = rows.len();
+        let page = rows.into_iter().skip(begin - 1).take(count.min(self.results_max));
+        let page: Vec<_> = page.map(|(resource, whole)| cut(resource.kind, whole, &wanted)).collect();
+        Ok(list(&page, total, begin))
     }
 
     fn sort<T>(&self, rows: &mut [(T, Value)], asked: &Value) -> Result<(), Refused> {

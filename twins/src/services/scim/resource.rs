@@ -1,5 +1,7 @@
 //! A user or a group as a row, and as it reads over the wire: with what the service adds, cut to what was asked for.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -41,6 +43,9 @@ impl Resource {
     }
 }
 
+/// The groups that each id is in.
+pub(super) struct Memberships<'s>(BTreeMap<&'s str, Vec<&'s Resource>>);
+
 /// Where clients find the service: they may have it below `/scim/v2`.
 pub(super) fn base(request: &Request) -> String {
     let mount = if request.path.starts_with("/scim/v2/") { "/scim/v2" } else { "" };
@@ -53,8 +58,16 @@ impl Scim {
         TYPES.iter().find_map(|kind| self.table(*kind).get(id))
     }
 
+    pub(super) fn memberships(&self) -> Memberships<'_> {
+        let mut groups = BTreeMap::<_, Vec<_>>::new();
+        for group in self.groups.oldest_first() {
+            group.members().for_each(|member| groups.entry(member).or_default().push(group));
+        }
+        Memberships(groups)
+    }
+
     /// All of it.
-    pub(super) fn whole(&self, resource: &Resource, base: &str) -> Value {
+    pub(super) fn whole(&self, resource: &Resource, base: &str, memberships: &Memberships<'_>) -> Value {
         let (kind, mut shown) = (resource.kind, Value::Object(resource.body.clone()));
         let mut schemas = vec![kind.core().id];
         schemas.extend(kind.extension().filter(|known| resource.body.contains_key(known.id)).map(|known| known.id));
@@ -67,7 +80,7 @@ impl Scim {
         }
         match kind {
             Type::User => {
-                let groups = self.groups.oldest_first().filter(|group| group.members().any(|id| id == resource.id));
+                let groups = memberships.0.get(resource.id.as_str()).into_iter().flatten();
                 let groups: Vec<_> = groups.map(|group| linked(group, base, "direct")).collect();
                 if !groups.is_empty() {
                     shown["groups"] = json!(groups);
@@ -88,7 +101,7 @@ impl Scim {
     }
 
     pub(super) fn shown(&self, resource: &Resource, base: &str, wanted: &Wanted) -> Value {
-        cut(resource.kind, self.whole(resource, base), wanted)
+        cut(resource.kind, self.whole(resource, base, &self.memberships()), wanted)
     }
 }
 
@@ -102,7 +115,7 @@ fn linked(resource: &Resource, base: &str, kind: &str) -> Value {
 }
 
 /// Only what was asked for, and what is always shown.
-fn cut(kind: Type, whole: Value, wanted: &Wanted) -> Value {
+pub(super) fn cut(kind: Type, whole: Value, wanted: &Wanted) -> Value {
     let is_always = |name: &str| {
         name == "schemas" || kind.attribute(name).is_some_and(|attribute| attribute.returned == Returned::Always)
     };
