@@ -8,7 +8,7 @@ use twins::{Served, Space};
 
 use crate::{
     sdk::{Evidence, run},
-    support::{answer, post_json, space},
+    support::{answer, client, post_json, space},
 };
 
 const KEY: &str = "SG.twin";
@@ -33,9 +33,12 @@ fn subjects(space: &Space, table: &str) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn official_sdks_drive_sendgrid() {
     let mut seen = Evidence::default();
-    for (script, sdk) in
-        [("python/sendgrid_mail.py", "sendgrid 6.12.5"), ("node/sendgrid_mail.mjs", "@sendgrid/mail 8.1.6")]
-    {
+    for (script, sdk) in [
+        ("python/sendgrid_mail.py", "sendgrid 6.12.5"),
+        ("python/sendgrid_events.py", "sendgrid 6.12.5"),
+        ("node/sendgrid_mail.mjs", "@sendgrid/mail 8.1.6"),
+        ("node/sendgrid_events.mjs", "@sendgrid/client 8.1.6"),
+    ] {
         let space = Arc::new(space());
         let served = space.serve("sendgrid", Value::Null).unwrap();
         run(&space, &served, script, sdk, &mut seen).await;
@@ -110,4 +113,30 @@ async fn limits_are_refused_by_field() {
         let (status, body) = answer(post_json(&served, "/v3/mail/send", KEY, &mail(&more))).await;
         assert_eq!((status, &body["errors"][0]["field"]), (400, &json!(field)), "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_configured_receiver_has_a_key_that_is_known_before() {
+    let space = space();
+    let webhooks = json!([{"to": "/events", "secret": "shop", "events": ["bounce"]}]);
+    let served = space.serve("sendgrid", json!({"webhooks": webhooks})).unwrap();
+    let key = client().get(format!("{}/v3/user/webhooks/event/settings/signed", served.base_url)).bearer_auth(KEY);
+    let known = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE";
+    assert!(answer(key).await.1["public_key"].as_str().unwrap().starts_with(known));
+    assert_eq!(send(&served, &mail(&json!({}))).await, 202);
+    space.act("sendgrid", json!({"block": {"email": "ann@example.com"}})).unwrap();
+    let webhooks = space.state("sendgrid").unwrap()["webhooks"].to_string();
+    assert!(webhooks.contains("bounce") && !webhooks.contains("delivered"), "{webhooks}");
+}
+
+#[tokio::test]
+async fn what_nobody_can_do_is_refused_with_the_reason() {
+    let space = space();
+    space.serve("sendgrid", Value::Null).unwrap();
+    let refused = |action: Value| space.act("sendgrid", action).unwrap_err().to_string();
+    assert!(refused(json!({"open": {"email": "eve@example.com"}})).contains("no message went to eve@example.com"));
+    assert!(
+        refused(json!({"click": {"email": "eve@example.com"}})).contains("`click` needs the `url` that is clicked")
+    );
+    assert!(refused(json!({"open": {"email": "a@b.c", "url": "x"}})).contains("`url` belongs to `click`"));
 }

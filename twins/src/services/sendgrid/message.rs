@@ -46,6 +46,27 @@ impl Message {
     pub(super) fn has_recipients(&self) -> bool {
         !self.mail.to.is_empty()
     }
+
+    pub(super) fn id(&self) -> &str {
+        &self.mail.id
+    }
+
+    pub(super) fn recipients(&self) -> impl Iterator<Item = &str> {
+        let Mail { to, cc, bcc, .. } = &self.mail;
+        to.iter().chain(cc).chain(bcc).map(String::as_str)
+    }
+
+    pub(super) fn suppressed(&self) -> &[String] {
+        &self.suppressed
+    }
+
+    pub(super) fn custom_args(&self) -> Map<String, Value> {
+        self.custom_args.clone()
+    }
+
+    pub(super) fn categories(&self) -> Option<&Value> {
+        Some(&self.categories).filter(|categories| !categories.is_null())
+    }
 }
 
 /// One message for each personalization.

@@ -5,23 +5,27 @@
 
 mod check;
 mod errors;
+mod events;
 mod message;
 mod scheduled;
+mod signing;
 mod suppressions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::{
     errors::{errors, problem},
+    events::Settings,
     message::{Message, messages},
     scheduled::Hold,
     suppressions::{List, Suppression},
 };
 use crate::{
-    engine::table::Table,
+    engine::{outbox::Endpoint, table::Table},
     http::{Content, Reply, Request},
     twin::{Answer, Context, Manifest, Operation, Refusal, Twin, check_secret, operations},
 };
@@ -30,11 +34,13 @@ use crate::{
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Config {
     api_key: String,
+    /// Receivers of events; the `secret` is what the key pair follows from.
+    webhooks: Vec<Endpoint>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { api_key: "SG.twin".to_owned() }
+        Self { api_key: "SG.twin".to_owned(), webhooks: Vec::new() }
     }
 }
 
@@ -53,6 +59,10 @@ pub(super) struct Sendgrid {
     suppressions: BTreeMap<List, BTreeMap<String, Suppression>>,
     /// Of messages sent, for their keys.
     count: u64,
+    /// What was set over the API, which goes to `endpoints` behind what was configured.
+    hook: Settings,
+    configured: Vec<Endpoint>,
+    endpoints: Vec<Endpoint>,
 }
 
 impl Sendgrid {
@@ -66,6 +76,9 @@ impl Sendgrid {
             holds: BTreeMap::new(),
             suppressions: BTreeMap::new(),
             count: 0,
+            hook: Settings::default(),
+            endpoints: config.webhooks.clone(),
+            configured: config.webhooks,
         }
     }
 
@@ -83,14 +96,15 @@ impl Sendgrid {
         }
         let id = context.id("", 22);
         for message in messages(mail, &id, context.now) {
-            if message.is_due(context.now) { self.deliver(message) } else { self.scheduled.push(message) }
+            if message.is_due(context.now) { self.deliver(context, message) } else { self.scheduled.push(message) }
         }
         Ok(Reply::empty(202).header("x-message-id", id))
     }
 
     /// To everybody who is not on a list of those who get nothing.
-    fn deliver(&mut self, mut message: Message) {
+    fn deliver(&mut self, context: &mut Context<'_>, mut message: Message) {
         message.drop_recipients(|address| self.is_suppressed(address));
+        self.tell_of_delivery(context, &message);
         self.count += 1;
         let key = self.count.to_string();
         let table = if message.has_recipients() { &mut self.messages } else { &mut self.dropped };
@@ -103,7 +117,7 @@ impl Twin for Sendgrid {
         name: "sendgrid",
         api_version: "v3",
         body_bytes_max: 30 * 1024 * 1024,
-        actions: &["bounce", "block", "report_spam", "unsubscribe"],
+        actions: &["bounce", "block", "report_spam", "unsubscribe", "open", "click", "defer"],
     };
     const OPERATIONS: &'static [Operation<Self>] = operations! {
         "mail.send" "POST" "/v3/mail/send" Self::send;
@@ -117,6 +131,10 @@ impl Twin for Sendgrid {
         "suppression.list" "GET" "/v3/suppression/{list}" Self::list_suppressions;
         "suppression.get" "GET" "/v3/suppression/{list}/{email}" Self::show_suppression;
         "suppression.delete" "DELETE" "/v3/suppression/{list}/{email}" Self::delete_suppression;
+        "webhooks.event.get" "GET" "/v3/user/webhooks/event/settings" Self::show_settings;
+        "webhooks.event.update" "PATCH" "/v3/user/webhooks/event/settings" Self::update_settings;
+        "webhooks.event.signed.get" "GET" "/v3/user/webhooks/event/settings/signed" Self::show_signing;
+        "webhooks.event.signed.update" "PATCH" "/v3/user/webhooks/event/settings/signed" Self::update_signing;
         "asm.suppressions.global.add" "POST" "/v3/asm/suppressions/global" Self::add_unsubscribes;
         "asm.suppressions.global.get" "GET" "/v3/asm/suppressions/global/{email}" Self::show_unsubscribe;
         "asm.suppressions.global.delete" "DELETE" "/v3/asm/suppressions/global/{email}" Self::delete_unsubscribe;
@@ -133,7 +151,7 @@ impl Twin for Sendgrid {
 
     /// What was due by now leaves first.
     fn perform(&mut self, context: &mut Context<'_>, request: &Request, operation: &Operation<Self>) -> Reply {
-        self.send_what_is_due(context.now);
+        self.send_what_is_due(context);
         (operation.run)(self, context, request).unwrap_or_else(|error| error)
     }
 
@@ -152,10 +170,26 @@ impl Twin for Sendgrid {
     }
 
     fn act(&mut self, context: &mut Context<'_>, action: &str, argument: &Value) -> Result<Value, String> {
-        self.befalls(context, action, argument)
+        match action {
+            "open" | "click" | "defer" => self.does(context, action, argument),
+            _ => self.befalls(context, action, argument),
+        }
     }
 
     fn clock_moved(&mut self, context: &mut Context<'_>) {
-        self.send_what_is_due(context.now);
+        self.send_what_is_due(context);
+    }
+
+    fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// Without a secret nothing is signed.
+    fn sign(&self, secret: &str, payload: &[u8], at: Timestamp) -> Vec<(&'static str, String)> {
+        let mut headers = vec![("user-agent", "SendGrid Event API".to_owned())];
+        if !secret.is_empty() {
+            headers.extend(signing::signed(secret, payload, at));
+        }
+        headers
     }
 }

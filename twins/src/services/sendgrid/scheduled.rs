@@ -1,6 +1,5 @@
 //! Mail that waits for its time, in batches that can be paused and canceled.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -81,14 +80,15 @@ impl Sendgrid {
     }
 
     /// In the order of the times. What is paused stays, what is canceled goes nowhere.
-    pub(super) fn send_what_is_due(&mut self, now: Timestamp) {
+    pub(super) fn send_what_is_due(&mut self, context: &mut Context<'_>) {
+        let now = context.now;
         let holds = self.holds.clone();
         let hold = |message: &Message| holds.get(message.batch_id.as_ref()?).copied();
         let leaves = |message: &mut Message| message.is_due(now) && hold(message) != Some(Hold::Pause);
         let mut due: Vec<_> = self.scheduled.extract_if(.., leaves).collect();
         due.sort_by_key(|message| message.send_at);
         for message in due.into_iter().filter(|message| hold(message).is_none()) {
-            self.deliver(message);
+            self.deliver(context, message);
         }
     }
 

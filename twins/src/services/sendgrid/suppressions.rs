@@ -100,6 +100,21 @@ impl Sendgrid {
         self.forgive(List::Unsubscribes, request.param("email"))
     }
 
+    /// In the words of events.
+    pub(super) fn why_suppressed(&self, email: &str) -> &'static str {
+        let email = email.to_lowercase();
+        let has = |list| self.suppressions.get(&list).is_some_and(|rows| rows.contains_key(&email));
+        if has(List::Unsubscribes) {
+            "Unsubscribed Address"
+        } else if has(List::SpamReports) {
+            "Spam Reporting Address"
+        } else if has(List::InvalidEmails) {
+            "Invalid"
+        } else {
+            "Bounced Address"
+        }
+    }
+
     pub(super) fn is_suppressed(&self, email: &str) -> bool {
         self.suppressions.values().any(|rows| rows.contains_key(&email.to_lowercase()))
     }
@@ -120,6 +135,7 @@ impl Sendgrid {
         };
         let befallen: Befallen = serde_json::from_value(argument.clone()).map_err(|error| error.to_string())?;
         self.suppress(list, &befallen.email, reason, context.unix());
+        self.tell_of_refusal(context, action, &befallen.email, reason);
         Ok(json!({}))
     }
 
