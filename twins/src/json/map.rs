@@ -12,8 +12,9 @@ impl Map {
         Self::default()
     }
 
-    pub(crate) fn with_capacity(fields: usize) -> Self {
-        Self(Arc::new(Vec::with_capacity(fields)))
+    /// Fields as they stand in the code, each once.
+    pub(crate) fn of<const N: usize>(fields: [(&'static str, Value); N]) -> Self {
+        Self(Arc::new(fields.into_iter().map(|(name, value)| (Text::Known(name), value)).collect()))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -102,7 +103,7 @@ impl PartialEq for Map {
 impl<N: Into<Text>> FromIterator<(N, Value)> for Map {
     fn from_iter<I: IntoIterator<Item = (N, Value)>>(fields: I) -> Self {
         let fields = fields.into_iter();
-        let mut map = Self::with_capacity(fields.size_hint().0);
+        let mut map = Self(Arc::new(Vec::with_capacity(fields.size_hint().0)));
         fields.for_each(|(name, value)| map.insert(name, value));
         map
     }

@@ -4,25 +4,21 @@ use super::{Map, Number, Text, Value};
 
 /// An object, a list, or whatever is [`Written`]. Texts that stand in the code itself are not copied.
 macro_rules! json {
-    (@fields $map:ident) => {};
-    (@fields $map:ident $name:literal : null $(, $($rest:tt)*)?) => {
-        $crate::json::json!(@field $map $name, $crate::json::Value::Null; $($($rest)*)?)
+    (@fields [$($done:expr,)*]) => { $crate::json::Map::of([$($done),*]) };
+    (@fields [$($done:expr,)*] $name:literal : null $(, $($rest:tt)*)?) => {
+        $crate::json::json!(@fields [$($done,)* ($name, $crate::json::Value::Null),] $($($rest)*)?)
     };
-    (@fields $map:ident $name:literal : { $($inner:tt)* } $(, $($rest:tt)*)?) => {
-        $crate::json::json!(@field $map $name, $crate::json::json!({ $($inner)* }); $($($rest)*)?)
+    (@fields [$($done:expr,)*] $name:literal : { $($inner:tt)* } $(, $($rest:tt)*)?) => {
+        $crate::json::json!(@fields [$($done,)* ($name, $crate::json::json!({ $($inner)* })),] $($($rest)*)?)
     };
-    (@fields $map:ident $name:literal : [ $($inner:tt)* ] $(, $($rest:tt)*)?) => {
-        $crate::json::json!(@field $map $name, $crate::json::json!([ $($inner)* ]); $($($rest)*)?)
+    (@fields [$($done:expr,)*] $name:literal : [ $($inner:tt)* ] $(, $($rest:tt)*)?) => {
+        $crate::json::json!(@fields [$($done,)* ($name, $crate::json::json!([ $($inner)* ])),] $($($rest)*)?)
     };
-    (@fields $map:ident $name:literal : $value:literal $(, $($rest:tt)*)?) => {
-        $crate::json::json!(@field $map $name, $crate::json::literal($value); $($($rest)*)?)
+    (@fields [$($done:expr,)*] $name:literal : $value:literal $(, $($rest:tt)*)?) => {
+        $crate::json::json!(@fields [$($done,)* ($name, $crate::json::literal($value)),] $($($rest)*)?)
     };
-    (@fields $map:ident $name:literal : $value:expr $(, $($rest:tt)*)?) => {
-        $crate::json::json!(@field $map $name, $crate::json::Written::written(&$value); $($($rest)*)?)
-    };
-    (@field $map:ident $name:literal, $value:expr; $($rest:tt)*) => {
-        $map.insert($crate::json::Text::Known($name), $value);
-        $crate::json::json!(@fields $map $($rest)*);
+    (@fields [$($done:expr,)*] $name:literal : $value:expr $(, $($rest:tt)*)?) => {
+        $crate::json::json!(@fields [$($done,)* ($name, $crate::json::Written::written(&$value)),] $($($rest)*)?)
     };
     (@items [$($done:expr,)*]) => { vec![$($done),*] };
     (@items [$($done:expr,)*] { $($inner:tt)* } $(, $($rest:tt)*)?) => {
@@ -36,11 +32,7 @@ macro_rules! json {
     };
     (null) => { $crate::json::Value::Null };
     ({}) => { $crate::json::Value::Object($crate::json::Map::new()) };
-    ({ $($fields:tt)+ }) => {{
-        let mut map = $crate::json::Map::new();
-        $crate::json::json!(@fields map $($fields)+);
-        $crate::json::Value::Object(map)
-    }};
+    ({ $($fields:tt)+ }) => { $crate::json::Value::Object($crate::json::json!(@fields [] $($fields)+)) };
     ([]) => { $crate::json::Value::Array(std::sync::Arc::default()) };
     ([ $($items:tt)+ ]) => { $crate::json::Value::from($crate::json::json!(@items [] $($items)+)) };
     ($value:literal) => { $crate::json::literal($value) };
