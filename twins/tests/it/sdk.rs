@@ -96,20 +96,7 @@ impl Evidence {
     /// Compares with the table on the twin's page; `TWINS_EVIDENCE=write` writes it there. `undriven` gives the reason
     /// for each operation that no SDK drives, and must name just these.
     pub(crate) fn check(&self, twin: &str, undriven: &[(&str, &str)]) {
-        let page = crate_folder().join(format!("../docs/twins/{twin}.md"));
-        let text = std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-        let (head, rest) = text.split_once(BEGIN).expect("the page has a place for the evidence");
-        let (shown, tail) = rest.split_once(END).expect("the place for the evidence ends");
-        let table = self.table(twin, undriven);
-        if std::env::var_os("TWINS_EVIDENCE").is_some_and(|wish| wish == "write") {
-            std::fs::write(&page, format!("{head}{BEGIN}\n{table}{END}{tail}")).unwrap();
-        } else {
-            assert_eq!(
-                shown.trim(),
-                table.trim(),
-                "docs/twins/{twin}.md is not what was seen; TWINS_EVIDENCE=write writes it"
-            );
-        }
+        show(twin, &self.table(twin, undriven));
     }
 
     fn table(&self, twin: &str, undriven: &[(&str, &str)]) -> String {
@@ -129,6 +116,20 @@ impl Evidence {
     }
 }
 
-fn joined(items: &BTreeSet<impl ToString>) -> String {
+/// Compares a table with the one on a page, or writes it there.
+pub(crate) fn show(page: &str, table: &str) {
+    let file = crate_folder().join(format!("../docs/twins/{page}.md"));
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let (head, rest) = text.split_once(BEGIN).expect("the page has a place for the evidence");
+    let (shown, tail) = rest.split_once(END).expect("the place for the evidence ends");
+    if std::env::var_os("TWINS_EVIDENCE").is_some_and(|wish| wish == "write") {
+        std::fs::write(&file, format!("{head}{BEGIN}\n{table}{END}{tail}")).unwrap();
+    } else {
+        let why = format!("docs/twins/{page}.md is not what was seen; TWINS_EVIDENCE=write writes it");
+        assert_eq!(shown.trim(), table.trim(), "{why}");
+    }
+}
+
+pub(crate) fn joined(items: &BTreeSet<impl ToString>) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -2,8 +2,16 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Answered, Desk, done, ok, pattern::stub_of, refused};
-use crate::{engine::seed::hex_id, http::Reply};
+use super::{
+    Answered, Desk, done, ok,
+    pattern::{pattern_of, stub_of},
+    refused,
+};
+use crate::{
+    engine::seed::hex_id,
+    http::{Reply, Request},
+    stub::View,
+};
 
 impl Desk<'_> {
     pub(super) fn mappings(&self, parts: &[&str]) -> Answered {
@@ -18,6 +26,14 @@ impl Desk<'_> {
             ("POST", ["reset"]) => self.act("reset_stubs", Json::Null).map(|_| done()),
             ("POST", ["import"]) => self.import(self.json()?),
             ("POST", ["remove"]) => self.remove(self.json()?),
+            ("POST", ["find-by-metadata"]) => {
+                let found: Vec<_> = self.by_metadata(self.json()?)?.iter().map(mapping_of).collect();
+                Ok(ok(&json!({"mappings": found, "meta": {"total": found.len()}})))
+            }
+            ("POST", ["remove-by-metadata"]) => {
+                let gone: Vec<_> = self.by_metadata(self.json()?)?.iter().map(|shown| shown["id"].clone()).collect();
+                self.act("remove_stubs", json!(gone)).map(|_| done())
+            }
             ("GET", [id]) => self.find(id).map(|mapping| ok(&mapping)),
             ("PUT", [id]) => {
                 self.find(id)?;
@@ -48,6 +64,18 @@ impl Desk<'_> {
     fn find(&self, id: &str) -> Result<Json, Reply> {
         let found = self.stubs()?.iter().find(|shown| shown["id"] == id).map(mapping_of);
         found.ok_or_else(|| refused(404, &format!("there is no mapping `{id}`")))
+    }
+
+    /// The stubs whose metadata a body with this pattern could be.
+    fn by_metadata(&self, pattern: &Json) -> Result<Vec<Json>, Reply> {
+        let pattern = pattern_of(&json!({"method": "POST", "bodyPatterns": [pattern]}))?;
+        let fits = |metadata: &Json| {
+            let body = metadata.to_string().into();
+            pattern.fits(&View::new(&Request::told("POST", "application/json", Some(body), &[])))
+        };
+        let mut stubs = self.stubs()?;
+        stubs.retain(|shown| Some(&shown["stub"]["metadata"]).filter(|metadata| !metadata.is_null()).is_some_and(fits));
+        Ok(stubs)
     }
 
     /// Makes or replaces a mapping; gives it with its id.

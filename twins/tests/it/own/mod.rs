@@ -7,6 +7,7 @@ mod openapi;
 mod stubs;
 mod wiremock;
 mod wiremock_admin;
+mod wiremock_clients;
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
