@@ -20,6 +20,7 @@ pub mod report;
 mod run;
 mod scenario;
 mod scratch;
+mod sensitive;
 pub mod stats;
 mod step;
 mod subject;

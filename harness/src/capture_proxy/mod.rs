@@ -1,9 +1,12 @@
 //! A reverse proxy that listens to traffic and writes it down as a scenario.
 //!
 //! Bodies stream through as they come; a bounded part of each is kept. `scenario` turns what was heard into steps:
-//! values that change from run to run become types, those that are used again become captures, secrets become
-//! variables. Nothing of a secret is ever written. Start at [`Recorder`].
+//! values that change from run to run become types, those that are used again become captures, secrets of requests
+//! become variables and those of answers types. What is a secret says `sensitive`. Start at [`Recorder`].
 
+mod answer;
+mod heard_secrets;
+mod request;
 mod scenario;
 mod values;
 

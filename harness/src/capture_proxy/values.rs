@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+use crate::import::write::{Map, Yaml};
+
 const TOKEN_CHARS_MIN: usize = 16; // shorter random texts cannot be told from words
 const LINK_CHARS_MIN: usize = 6; // a shorter text stands in others by chance
 
@@ -10,11 +12,22 @@ const LINK_CHARS_MIN: usize = 6; // a shorter text stands in others by chance
 pub(super) struct Volatile {
     pub(super) text: String,
     pub(super) is_number: bool,
+    pub(super) is_secret: bool,
     /// The step that heard it, and its `JSONPath` there.
     pub(super) step: usize,
     pub(super) path: String,
     pub(super) name: String,
     pub(super) is_used: bool,
+}
+
+impl Volatile {
+    /// The rule that takes it from the answer.
+    pub(super) fn capture(&self) -> Yaml {
+        match self.is_secret {
+            true => Map::one("jsonpath", self.path.as_str()).with("redact", true).into(),
+            false => self.path.as_str().into(),
+        }
+    }
 }
 
 /// Whether a value under this key is different in every run.
@@ -92,25 +105,6 @@ impl Known {
         parts
             .map(|(at, part)| if at % 2 == 1 { format!("{{{{ {part} }}}}") } else { crate::import::escaped(part) })
             .collect()
-    }
-
-    /// The path with known ids.
-    pub(super) fn link_path(&mut self, path_and_query: &str) -> String {
-        let (path, query) =
-            path_and_query.split_once('?').map_or((path_and_query, None), |(path, query)| (path, Some(query)));
-        let segments: Vec<_> = path.split('/').map(|segment| self.link(segment)).collect();
-        let path = segments.join("/");
-        match query {
-            None => path,
-            Some(query) => {
-                let pair = |pair: &str| match pair.split_once('=') {
-                    Some((name, value)) => format!("{}={}", crate::import::escaped(name), self.link(value)),
-                    None => crate::import::escaped(pair),
-                };
-                let pairs: Vec<_> = query.split('&').map(pair).collect();
-                format!("{path}?{}", pairs.join("&"))
-            }
-        }
     }
 
     /// The name of a known value that is exactly this text.

@@ -56,8 +56,8 @@ pub(super) fn record(arguments: &RecordArgs) -> Result<u8, Failed> {
     })?;
     let exchanges = recorder.exchanges();
     let name = arguments.out.file_stem().unwrap_or_default().to_string_lossy();
-    let target = arguments.target.as_str().trim_end_matches('/');
-    let Some(text) = written(&name, target, &exchanges) else {
+    let target = arguments.target.origin().ascii_serialization(); // without a password
+    let Some(text) = written(&name, &target, &exchanges) else {
         return Err(Failed::Use(
             "nothing was recorded, so nothing was written\nhint: send requests to the address above".to_owned(),
         ));

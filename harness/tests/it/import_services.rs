@@ -294,7 +294,7 @@ async fn a_recorded_session_is_green_on_a_fresh_server_and_red_on_a_broken_one()
     for part in [
         "order: $.id",
         "/v1/orders/{{ order }}",
-        "token: $.token",
+        "token: { jsonpath: $.token, redact: true }",
         "Bearer {{ token }}",
         "{ path: $.created_at, type: string }",
     ] {
