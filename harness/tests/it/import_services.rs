@@ -245,6 +245,57 @@ async fn a_collection_runs_as_its_checks_say() {
     assert!(broken.len() == 1 && broken[0].contains("$.count"), "{broken:?}");
 }
 
+/// What an importer could drop or twist without anybody noticing.
+const TRICKY: &str = r##"{
+	"info": { "name": "Tricky", "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json" },
+	"variable": [{ "key": "base", "value": "http://localhost:8080" }, { "key": "a-b", "value": "1" }, { "key": "a_b", "value": "2" },
+		{ "key": "pass", "value": "hunter22", "type": "secret" }],
+	"protocolProfileBehavior": { "strictSSL": false },
+	"item": [
+		{ "name": "Upload", "request": { "method": "POST", "url": { "protocol": "http", "host": ["localhost"], "port": "8080", "path": ["up", ":id", ":idx"],
+			"variable": [{ "key": "id", "value": "7" }, { "key": "idx", "value": "8" }] },
+			"body": { "mode": "formdata", "formdata": [
+				{ "key": "tag", "value": "x" }, { "key": "tag", "value": "y" },
+				{ "key": "photo", "type": "file", "src": ["a.png", "b.png"] } ] } },
+			"event": [{ "listen": "test", "script": { "exec": [
+				"pm.response.to.have.status(201);",
+				"pm.response.to.be.success;",
+				"pm.expect(pm.response.json()).to.deep.include({ a: 1 });" ] } }] },
+		{ "name": "Ask", "request": { "method": "GET", "url": "{{base}}/ask?a={{a-b}}&b={{a_b}}&at={{$isoTimestamp}}&c={{$randomColor}}",
+			"header": [{ "key": "X-Pass", "value": "{{pass}}" }],
+			"body": { "mode": "raw", "raw": "never sent" } },
+			"protocolProfileBehavior": { "followRedirects": false, "tlsCipherSelection": ["x"] },
+			"event": [{ "listen": "test", "script": { "exec": "pm.response.to.have.status(302);\npm.expect(odd()).to.be.true;" } }] },
+		{ "name": "Query", "request": { "method": "POST", "url": "{{base}}/graphql", "proxy": { "host": "p" },
+			"body": { "mode": "graphql", "graphql": { "query": "{ a }", "variables": { "n": 1 }, "operationName": "Q" } } } },
+		{ "name": "Odd", "request": { "method": "POST", "url": "{{base}}/odd", "body": { "mode": "binary" }, "auth": { "type": "oauth2",
+			"oauth2": [{ "key": "accessToken", "value": "t" }, { "key": "addTokenTo", "value": "queryParams" }] } },
+			"event": [{ "listen": "test", "script": { "src": "checks.js" } }] },
+		{ "name": "Nothing" }
+	]
+}"##;
+
+#[test]
+fn nothing_of_a_collection_is_dropped_or_twisted_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    ["a.png", "b.png"].iter().for_each(|name| std::fs::write(folder.path().join(name), name).unwrap());
+    let options = PostmanOptions { root: folder.path().to_owned(), ..PostmanOptions::default() };
+    let imported = postman(&Source::new("t.json", TRICKY), &options).unwrap_or_else(|error| panic!("{error}"));
+    let told = imported.notes.iter().map(|note| {
+        let diagnostic = &note.diagnostic;
+        format!("{} {}", diagnostic.location(), diagnostic.message)
+    });
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(imported.files[0].text);
+    assert!(!imported.files[0].text.contains("hunter22"));
+    let target = tempfile::tempdir().unwrap();
+    std::fs::create_dir(target.path().join("files")).unwrap();
+    for (from, name) in &imported.files[0].copies {
+        std::fs::copy(from, target.path().join(name)).unwrap();
+    }
+    assert_eq!(load(&imported, target.path()).scenarios.len(), 1);
+}
+
 #[test]
 fn what_is_no_collection_is_refused() {
     let error = |text: &str| postman(&Source::new("a.json", text), &PostmanOptions::default()).unwrap_err().to_string();

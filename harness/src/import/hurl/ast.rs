@@ -46,7 +46,7 @@ pub(super) enum Piece {
 pub(super) enum Placeholder {
     Variable { name: String, place: Place },
     NewUuid,
-    NewDate(Place),
+    NewDate,
 }
 
 #[derive(Debug)]

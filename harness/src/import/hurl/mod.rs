@@ -127,6 +127,13 @@ HTTP 200
     }
 
     #[test]
+    fn the_date_of_now_is_the_date_of_the_trial() {
+        let imported = imported("GET http://a/?d={{newDate}}\nHTTP 200\n");
+        assert!(imported.files[0].text.contains("{{ now('+0s', '%Y-%m-%dT%H:%M:%S%.6fZ') }}"), "{:?}", imported.files);
+        assert_eq!(imported.todos(), 0, "{:?}", imported.notes);
+    }
+
+    #[test]
     fn what_has_no_counterpart_is_told() {
         let imported = imported("GET http://a/\n[Options]\naws-sigv4: aws:amz\nverbose: true\nntlm: false\nHTTP 200\n");
         let notes: Vec<_> = imported.notes.iter().map(ToString::to_string).collect();

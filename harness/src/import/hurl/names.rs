@@ -129,11 +129,7 @@ impl<'a> Names<'a> {
     fn expression(&mut self, placeholder: &Placeholder, notes: &mut Notes) -> String {
         match placeholder {
             Placeholder::NewUuid => "random.uuid".to_owned(),
-            Placeholder::NewDate(place) => {
-                notes.todo(*place, "there is no current date in templates; write a fixed one or capture one");
-                self.vars.set("new_date", "1970-01-01T00:00:00Z");
-                "new_date".to_owned()
-            }
+            Placeholder::NewDate => "now('+0s', '%Y-%m-%dT%H:%M:%S%.6fZ')".to_owned(),
             Placeholder::Variable { name, place } => self.name(name, *place, notes),
         }
     }

@@ -38,7 +38,7 @@ pub(super) fn split(url: &Template, names: &Names<'_>) -> Address {
                 path.0.push(piece);
             }
             Piece::Placeholder(Placeholder::Variable { name, .. }) => origin.push_str(&format!("{{{{{name}}}}}")),
-            Piece::Placeholder(Placeholder::NewUuid | Placeholder::NewDate(_)) => path.0.push(piece),
+            Piece::Placeholder(Placeholder::NewUuid | Placeholder::NewDate) => path.0.push(piece),
         }
     }
     let is_relative = matches!(path.0.first(), Some(Piece::Text(text)) if text.starts_with('?'));

@@ -233,7 +233,7 @@ impl<'a> Scanner<'a> {
         self.need("}}")?;
         Ok(match name.as_str() {
             "newUuid" => Placeholder::NewUuid,
-            "newDate" => Placeholder::NewDate(place),
+            "newDate" => Placeholder::NewDate,
             _ => Placeholder::Variable { name, place },
         })
     }

@@ -94,7 +94,7 @@ impl Settings {
         let name = option.name.as_str();
         let given = match placeholder {
             Placeholder::Variable { name, .. } => converter.names.given(name).cloned(),
-            Placeholder::NewUuid | Placeholder::NewDate(_) => None,
+            Placeholder::NewUuid | Placeholder::NewDate => None,
         };
         match given.as_deref() {
             Some("true") => self.flag(name, true, option, entry, converter),

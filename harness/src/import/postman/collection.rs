@@ -13,7 +13,12 @@ pub(super) struct Collection {
     pub(super) auth: Option<Auth>,
     #[serde(default)]
     pub(super) event: Vec<Event>,
+    #[serde(default, rename = "protocolProfileBehavior")]
+    pub(super) behavior: Behavior,
 }
+
+/// How Postman sends: redirects followed, for one.
+pub(super) type Behavior = serde_json::Map<String, Json>;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Info {
@@ -32,6 +37,8 @@ pub(super) struct Item {
     pub(super) auth: Option<Auth>,
     #[serde(default)]
     pub(super) event: Vec<Event>,
+    #[serde(default, rename = "protocolProfileBehavior")]
+    pub(super) behavior: Behavior,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,6 +57,8 @@ pub(super) struct Request {
     pub(super) header: Headers,
     pub(super) body: Option<Body>,
     pub(super) auth: Option<Auth>,
+    pub(super) proxy: Option<Json>,
+    pub(super) certificate: Option<Json>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +68,14 @@ pub(super) enum Url {
     Parts {
         #[serde(default)]
         raw: String,
+        #[serde(default)]
+        protocol: Option<String>,
+        #[serde(default)]
+        host: Option<Json>,
+        #[serde(default)]
+        port: Option<Json>,
+        #[serde(default)]
+        path: Option<Json>,
         #[serde(default)]
         query: Option<Vec<Field>>,
         /// Values of `:id` in the path.
@@ -80,6 +97,31 @@ impl Default for Headers {
     fn default() -> Self {
         Self::None(())
     }
+}
+
+impl Url {
+    /// As one text; an export may have the parts only.
+    pub(super) fn raw(&self) -> String {
+        let Self::Parts { raw, protocol, host, port, path, .. } = self else {
+            let Self::Raw(raw) = self else { return String::new() };
+            return raw.clone();
+        };
+        if !raw.is_empty() {
+            return raw.clone();
+        }
+        let scheme = protocol.as_ref().map(|protocol| format!("{}://", protocol.trim_end_matches("://")));
+        let port = port.as_ref().map(|port| format!(":{}", plain(Some(port))));
+        let path = joined(path.as_ref(), "/");
+        let host = joined(host.as_ref(), ".");
+        format!("{}{host}{}/{}", scheme.unwrap_or_default(), port.unwrap_or_default(), path.trim_start_matches('/'))
+    }
+}
+
+/// A text, or a list of texts and of `{value: text}`.
+fn joined(parts: Option<&Json>, separator: &str) -> String {
+    let Some(Json::Array(parts)) = parts else { return plain(parts) };
+    let parts = parts.iter().map(|part| plain(Some(part.get("value").unwrap_or(part))));
+    parts.collect::<Vec<_>>().join(separator)
 }
 
 /// A header, a form field, a parameter.
@@ -115,6 +157,8 @@ pub(super) struct Variable {
     pub(super) key: String,
     #[serde(default)]
     value: Option<Json>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
     #[serde(default)]
     pub(super) enabled: Option<bool>,
     #[serde(default)]
@@ -122,6 +166,11 @@ pub(super) struct Variable {
 }
 
 impl Variable {
+    /// Postman hides it, so it is not written into a file.
+    pub(super) fn is_secret(&self) -> bool {
+        self.kind.as_deref() == Some("secret")
+    }
+
     pub(super) fn text(&self) -> String {
         plain(self.value.as_ref())
     }
@@ -145,6 +194,18 @@ pub(super) struct Body {
     pub(super) options: Option<Json>,
     #[serde(default)]
     pub(super) disabled: bool,
+}
+
+impl Body {
+    pub(super) fn is_something(&self) -> bool {
+        match self.mode.as_deref() {
+            None => false,
+            Some("raw") => self.raw.as_ref().is_some_and(|raw| !raw.is_empty()),
+            Some("urlencoded") => self.urlencoded.as_ref().is_some_and(|fields| !fields.is_empty()),
+            Some("formdata") => self.formdata.as_ref().is_some_and(|fields| !fields.is_empty()),
+            Some(_) => true,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -178,6 +239,9 @@ pub(super) struct Event {
 pub(super) struct Script {
     #[serde(default)]
     exec: Lines,
+    /// A script that stands elsewhere.
+    #[serde(default)]
+    src: Option<Json>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -195,6 +259,12 @@ impl Default for Lines {
 }
 
 impl Event {
+    /// Where the script stands, if it is not in the collection.
+    pub(super) fn elsewhere(&self) -> Option<String> {
+        let src = self.script.as_ref()?.src.as_ref()?;
+        Some(src.as_str().map_or_else(|| src.to_string(), str::to_owned))
+    }
+
     pub(super) fn text(&self) -> String {
         match self.script.as_ref().map(|script| &script.exec) {
             Some(Lines::List(lines)) => lines.join("\n"),

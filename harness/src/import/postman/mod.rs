@@ -1,6 +1,6 @@
 //! Postman collections, version 2.1: one scenario per folder, one step per request.
 //!
-//! `collection` is the format, `names` the variables, `request` and `scenarios` write; `script` recognises the checks
+//! `collection` is the format, `walk` finds the requests, `names` the variables, `request` and `scenarios` write; `script` recognises the checks
 //! of `pm.test` that only state what must hold. Whatever else a script does is listed, never guessed.
 
 mod collection;
@@ -8,6 +8,7 @@ mod names;
 mod request;
 mod scenarios;
 mod script;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -39,13 +40,14 @@ pub fn postman(source: &Source, options: &PostmanOptions) -> Result<Imported, Di
     Ok(scenarios::all(source, &collection, options))
 }
 
-/// The enabled variables of an environment.
+/// The enabled variables of an environment. Those of type `secret` are left out, so that no file holds them.
 ///
 /// # Errors
 /// What is no environment, with its place.
 pub fn postman_environment(source: &Source) -> Result<BTreeMap<String, String>, Diagnostic> {
     let environment: collection::Environment = json(source)?;
-    let enabled = environment.values.iter().filter(|variable| variable.enabled.unwrap_or(true));
+    let enabled =
+        environment.values.iter().filter(|variable| variable.enabled.unwrap_or(true) && !variable.is_secret());
     Ok(enabled.map(|variable| (variable.key.clone(), variable.text())).collect())
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::import::{
     escaped, given_value,
-    slug::variable,
+    slug::{Unique, variable},
     write::{Map, Yaml},
 };
 
@@ -12,6 +12,9 @@ use crate::import::{
 #[derive(Debug)]
 pub(super) struct Names<'a> {
     given: &'a BTreeMap<String, String>,
+    /// What each is called here: `a-b` and `a_b` are two.
+    written: BTreeMap<String, String>,
+    unique: Unique,
     captured: BTreeSet<String>,
     vars: Map,
     /// What must be given from outside, or has no counterpart.
@@ -20,7 +23,14 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn new(given: &'a BTreeMap<String, String>) -> Self {
-        Self { given, captured: BTreeSet::new(), vars: Map::new(), missing: Vec::new() }
+        Self {
+            given,
+            written: BTreeMap::new(),
+            unique: Unique::default(),
+            captured: BTreeSet::new(),
+            vars: Map::new(),
+            missing: Vec::new(),
+        }
     }
 
     pub(super) fn expanded(&self, url: &str) -> String {
@@ -29,8 +39,17 @@ impl<'a> Names<'a> {
 
     /// A step keeps a value under this name.
     pub(super) fn capture(&mut self, name: &str) -> String {
-        let written = variable(name);
+        let written = self.name(name);
         self.captured.insert(written.clone());
+        written
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        if let Some(written) = self.written.get(name) {
+            return written.clone();
+        }
+        let written = self.unique.name(&variable(name), "_");
+        self.written.insert(name.to_owned(), written.clone());
         written
     }
 
@@ -56,20 +75,16 @@ impl<'a> Names<'a> {
         let written = self.text(text);
         let is_lone = text.starts_with("{{") && text.find("}}") == text.len().checked_sub(2);
         match written.strip_prefix("{{ ").and_then(|rest| rest.strip_suffix(" }}")) {
-            Some(name) if is_lone && !name.starts_with("random.") => format!("{{{{ {name} | string }}}}").into(),
+            Some(name) if is_lone && !is_text(name) => format!("{{{{ {name} | string }}}}").into(),
             _ => written.into(),
         }
     }
 
     pub(super) fn expression(&mut self, name: &str) -> String {
-        match name {
-            "$guid" | "$randomUUID" => return "random.uuid".to_owned(),
-            "$randomInt" => return "random.int(0, 1000)".to_owned(),
-            "$randomEmail" | "$randomExampleEmail" => return "random.email".to_owned(),
-            _ if name.starts_with("$random") => return "random.word".to_owned(),
-            _ => {}
+        if let Some(dynamic) = name.strip_prefix('$') {
+            return self.dynamic(dynamic);
         }
-        let written = variable(name);
+        let written = self.name(name);
         if self.captured.contains(&written) || self.vars.get(&written).is_some() {
             return written;
         }
@@ -84,9 +99,44 @@ impl<'a> Names<'a> {
         written
     }
 
+    /// What Postman draws anew each time.
+    fn dynamic(&mut self, name: &str) -> String {
+        let expression = match name {
+            "guid" | "randomUUID" => "random.uuid",
+            "timestamp" => "now('+0s', '%s') | int",
+            "isoTimestamp" => "now('+0s', '%Y-%m-%dT%H:%M:%S%.3fZ')",
+            "randomInt" => "random.int(0, 1000)",
+            "randomBoolean" => "random.bool",
+            "randomEmail" | "randomExampleEmail" => "random.email",
+            "randomFirstName" => "random.first_name",
+            "randomLastName" => "random.last_name",
+            "randomFullName" => "random.name",
+            "randomPhoneNumber" => "random.phone",
+            "randomCity" => "random.city",
+            "randomCountry" => "random.country",
+            "randomStreetAddress" => "random.address",
+            "randomStreetName" => "random.street",
+            "randomCompanyName" => "random.company",
+            "randomBankAccountIban" => "random.iban",
+            "randomLoremSentence" | "randomPhrase" => "random.sentence",
+            "randomWord" | "randomNoun" | "randomVerb" | "randomAdjective" | "randomLoremWord" => "random.word",
+            other => {
+                self.missing.push(format!("`${other}` has no counterpart; a random word stands for it"));
+                "random.word"
+            }
+        };
+        expression.to_owned()
+    }
+
     pub(super) fn into_vars(self) -> Map {
         self.vars
     }
+}
+
+/// Whether the expression gives a text in any case.
+fn is_text(expression: &str) -> bool {
+    let is_drawn = expression.starts_with("random.") && !expression.contains('(') && expression != "random.bool";
+    is_drawn || expression.starts_with("now(") && expression.ends_with(')')
 }
 
 /// A URL whose first placeholder is written out, where its value is given: it may hold a part of the path.

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{
-    collection::{Auth, Body, Field, Headers, Request, RequestOrUrl, Url},
+    collection::{Auth, Behavior, Body, Field, Headers, Request, RequestOrUrl, Url},
     names::split,
     scenarios::Writer,
 };
@@ -12,21 +12,34 @@ use crate::import::{
     write::{Map, Yaml},
 };
 
+/// Before a placeholder that stood without quotes.
+const MARK: &str = "\u{e000}"; // of a private area, so that no text has it
+
 const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
+
+/// Methods whose body Postman does not send, unless it is told to.
+const BODILESS: [&str; 5] = ["GET", "COPY", "HEAD", "PURGE", "UNLOCK"];
 
 impl Writer<'_> {
     /// The `http` part of the step; what cannot be said goes to `todos`.
-    pub(super) fn request(&mut self, request: &RequestOrUrl, auth: Option<&Auth>, todos: &mut Vec<String>) -> Map {
-        let RequestOrUrl::Request(request) = request else {
-            let RequestOrUrl::Url(url) = request else { return Map::new() };
-            return Map::one("get", self.url(url, todos));
+    pub(super) fn request(
+        &mut self,
+        request: &RequestOrUrl,
+        auth: Option<&Auth>,
+        behavior: &Behavior,
+        todos: &mut Vec<String>,
+    ) -> Map {
+        let mut http = match request {
+            RequestOrUrl::Url(url) => Map::one("get", self.url(url, todos)),
+            RequestOrUrl::Request(request) => self.whole(request, auth, behavior, todos),
         };
+        behave(behavior, &mut http, todos);
+        http
+    }
+
+    fn whole(&mut self, request: &Request, auth: Option<&Auth>, behavior: &Behavior, todos: &mut Vec<String>) -> Map {
         let (raw, query, variables) = url_parts(request);
-        let mut path = self.url(&raw, todos);
-        for field in variables {
-            let value = self.names.text(&field.text());
-            path = path.replace(&format!("/:{}", field.name()), &format!("/{value}"));
-        }
+        let path = self.url(&with_path_variables(&raw, variables), todos);
         let method = request.method.as_deref().unwrap_or("GET");
         let lower = method.to_lowercase();
         let mut http = if METHODS.contains(&lower.as_str()) {
@@ -41,11 +54,21 @@ impl Writer<'_> {
         };
         set(&mut http, "headers", headers);
         set(&mut http, "query", self.fields(query));
+        let keeps_body = behavior.get("disableBodyPruning") == Some(&Json::Bool(true));
         if let Some(body) = request.body.as_ref().filter(|body| !body.disabled) {
-            self.body(body, &mut http, todos);
+            if BODILESS.contains(&method) && !keeps_body {
+                todos.extend(
+                    body.is_something().then(|| format!("the body is left out: Postman sends none with {method}")),
+                );
+            } else {
+                self.body(body, &mut http, todos);
+            }
         }
         if let Some(auth) = request.auth.as_ref().or(auth) {
             self.auth(auth, &mut http, todos);
+        }
+        for (name, setting) in [("proxy", &request.proxy), ("certificate", &request.certificate)] {
+            todos.extend(setting.as_ref().map(|_| format!("the request has a {name} of its own, which is left out")));
         }
         http
     }
@@ -64,19 +87,17 @@ impl Writer<'_> {
         let mut map = Map::new();
         for field in fields.iter().filter(|field| !field.disabled) {
             let value = Yaml::Text(self.names.text(&field.text()));
-            let name = self.names.text(field.name());
-            match map.0.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, Yaml::List(values))) => values.push(value),
-                Some((_, first)) => *first = Yaml::List(vec![std::mem::replace(first, Yaml::Null), value]),
-                None => map.0.push((name, value)),
-            }
+            add(&mut map, self.names.text(field.name()), value);
         }
         map
     }
 
     fn header_lines(&mut self, text: &str) -> Map {
-        let pairs = text.lines().filter_map(|line| line.split_once(':'));
-        Map(pairs.map(|(name, value)| (name.trim().to_owned(), self.names.text(value.trim()).into())).collect())
+        let mut map = Map::new();
+        for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
+            add(&mut map, name.trim().to_owned(), self.names.text(value.trim()).into());
+        }
+        map
     }
 
     fn body(&mut self, body: &Body, http: &mut Map, todos: &mut Vec<String>) {
@@ -88,21 +109,34 @@ impl Writer<'_> {
                 set(http, "multipart", parts);
             }
             Some("graphql") => {
-                let graphql = body.graphql.as_ref().unwrap_or(&Json::Null);
-                let mut map = Map::one("query", self.names.text(graphql["query"].as_str().unwrap_or_default()));
-                // The variables are JSON in a text.
-                let variables = graphql["variables"].as_str().filter(|text| !text.trim().is_empty());
-                if let Some(value) = variables.and_then(|text| self.json(text)) {
-                    map.set("variables", value);
-                }
-                http.set("graphql", map);
+                let graphql = self.graphql(body.graphql.as_ref().unwrap_or(&Json::Null), todos);
+                http.set("graphql", graphql);
             }
             Some("file") => {
                 let src = body.file.as_ref().and_then(|file| file["src"].as_str()).unwrap_or_default();
                 http.set("file", self.copied(src, todos));
             }
-            _ => {}
+            Some(other) => todos.push(format!("there is no counterpart of a body of the kind `{other}`")),
+            None => {}
         }
+    }
+
+    fn graphql(&mut self, graphql: &Json, todos: &mut Vec<String>) -> Map {
+        let mut map = Map::one("query", self.names.text(graphql["query"].as_str().unwrap_or_default()));
+        // Mostly JSON in a text.
+        let variables = match &graphql["variables"] {
+            Json::String(text) if text.trim().is_empty() => None,
+            Json::String(text) => self.json(text),
+            Json::Null => None,
+            value => Some(self.json_value(value, MARK)),
+        };
+        let is_lost = variables.is_none() && graphql["variables"].as_str().is_some_and(|text| !text.trim().is_empty());
+        todos.extend(is_lost.then(|| "the variables of the GraphQL query are no JSON".to_owned()));
+        map.set_some("variables", variables);
+        if let Some(name) = graphql["operationName"].as_str().filter(|name| !name.is_empty()) {
+            todos.push(format!("the name of the operation, `{name}`, is not sent"));
+        }
+        map
     }
 
     fn raw(&mut self, body: &Body, http: &mut Map) {
@@ -145,7 +179,6 @@ impl Writer<'_> {
 
     /// JSON with placeholders, also where they stand without quotes: those keep the type of the value.
     fn json(&mut self, text: &str) -> Option<Yaml> {
-        const MARK: &str = "\u{e000}"; // of a private area, so that no text has it
         let quoted = quote_bare_placeholders(text, MARK);
         let value: Json = serde_json::from_str(&quoted).ok()?;
         Some(self.json_value(&value, MARK))
@@ -169,23 +202,26 @@ impl Writer<'_> {
     fn parts(&mut self, fields: &[Field], todos: &mut Vec<String>) -> Map {
         let mut map = Map::new();
         for field in fields.iter().filter(|field| !field.disabled) {
-            let mut part = match field.kind.as_deref() {
-                Some("file") => {
-                    let src = match &field.src {
-                        Some(Json::String(src)) => src.clone(),
-                        Some(Json::Array(list)) => list.first().and_then(Json::as_str).unwrap_or_default().to_owned(),
-                        _ => String::new(),
-                    };
-                    Map::one("file", self.copied(&src, todos))
+            let parts = match (field.kind.as_deref(), &field.src) {
+                (Some("file"), Some(Json::Array(list))) => {
+                    let files = list.iter().map(|src| src.as_str().unwrap_or_default());
+                    files.map(|src| Map::one("file", self.copied(src, todos))).collect()
                 }
-                _ => Map::one("text", self.names.text(&field.text())),
+                (Some("file"), src) => {
+                    let src = src.as_ref().and_then(Json::as_str).unwrap_or_default();
+                    vec![Map::one("file", self.copied(src, todos))]
+                }
+                _ => vec![Map::one("text", self.names.text(&field.text()))],
             };
-            part.set_some("content_type", field.content_type.as_deref());
-            let value = match &part.0[..] {
-                [(name, text)] if name == "text" => text.clone(),
-                _ => part.into(),
-            };
-            map.set(&self.names.text(field.name()), value);
+            let name = self.names.text(field.name());
+            for mut part in parts {
+                part.set_some("content_type", field.content_type.as_deref());
+                let value = match &part.0[..] {
+                    [(kind, text)] if kind == "text" => text.clone(),
+                    _ => part.into(),
+                };
+                add(&mut map, name.clone(), value);
+            }
         }
         map
     }
@@ -208,7 +244,7 @@ impl Writer<'_> {
         match auth.kind.as_str() {
             "noauth" => {}
             "bearer" => http.set("bearer", self.names.text(&parameter("token"))),
-            "oauth2" if auth.parameter("accessToken").is_some() => {
+            "oauth2" if auth.parameter("accessToken").is_some() && is_bearer(auth) => {
                 http.set("bearer", self.names.text(&parameter("accessToken")));
             }
             "basic" => {
@@ -236,12 +272,59 @@ fn url_parts(request: &Request) -> (String, &[Field], &[Field]) {
     match &request.url {
         None => (String::new(), &[], &[]),
         Some(Url::Raw(raw)) => (without_fragment(raw).to_owned(), &[], &[]),
-        Some(Url::Parts { raw, query, variable }) => {
-            let raw = without_fragment(raw);
+        Some(url @ Url::Parts { query, variable, .. }) => {
+            let raw = url.raw();
+            let raw = without_fragment(&raw);
             let query = query.as_deref().unwrap_or_default();
             let raw = if query.is_empty() { raw } else { raw.split('?').next().unwrap_or_default() };
             (raw.to_owned(), query, variable.as_deref().unwrap_or_default())
         }
+    }
+}
+
+/// `/:id` with its value; `:idx` is another one.
+fn with_path_variables(url: &str, variables: &[Field]) -> String {
+    let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
+    let segment = |segment: &str| {
+        let name = segment.strip_prefix(':');
+        let variable = name.and_then(|name| variables.iter().find(|field| field.name() == name));
+        variable.map_or_else(|| segment.to_owned(), Field::text)
+    };
+    let path = path.split('/').map(segment).collect::<Vec<_>>().join("/");
+    query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"))
+}
+
+/// What Postman does by itself or is told to do.
+fn behave(behavior: &Behavior, http: &mut Map, todos: &mut Vec<String>) {
+    let is = |name: &str, wanted: bool| behavior.get(name) == Some(&Json::Bool(wanted));
+    match behavior.get("maxRedirects") {
+        _ if is("followRedirects", false) => {}
+        Some(Json::Number(max)) => http.set("redirects", Map::one("max", Yaml::Number(max.to_string()))),
+        _ => http.set("redirects", "follow"),
+    }
+    if is("strictSSL", false) {
+        http.set("tls", Map::one("insecure", true));
+    }
+    if is("disableCookies", true) {
+        http.set("cookie_jar", "off");
+    }
+    const KNOWN: [&str; 5] = ["followRedirects", "maxRedirects", "strictSSL", "disableCookies", "disableBodyPruning"];
+    let other = behavior.iter().filter(|(name, value)| !KNOWN.contains(&name.as_str()) && **value != Json::Bool(false));
+    todos.extend(other.map(|(name, value)| format!("there is no counterpart of the setting `{name}: {value}`")));
+}
+
+/// Whether the token goes where a bearer token goes.
+fn is_bearer(auth: &Auth) -> bool {
+    let is_header = auth.parameter("addTokenTo").is_none_or(|place| place == "header");
+    is_header && auth.parameter("headerPrefix").is_none_or(|prefix| prefix.trim() == "Bearer")
+}
+
+/// One name again makes a list.
+fn add(map: &mut Map, name: String, value: Yaml) {
+    match map.0.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, Yaml::List(values))) => values.push(value),
+        Some((_, first)) => *first = Yaml::List(vec![std::mem::replace(first, Yaml::Null), value]),
+        None => map.0.push((name, value)),
     }
 }
 

@@ -6,26 +6,16 @@ use located::{Place, Source};
 
 use super::{
     PostmanOptions,
-    collection::{Auth, Collection, Event, Item, RequestOrUrl, Url},
+    collection::{Collection, RequestOrUrl},
     names::{Names, expanded, split},
     script,
+    walk::{Found, requests},
 };
 use crate::import::{
     Imported, ImportedFile, Notes,
     slug::{Unique, slug},
     write::{Map, Yaml},
 };
-
-const DEPTH_MAX: usize = 16; // of folders
-
-/// A request with what its folders say.
-struct Found<'a> {
-    path: Vec<&'a str>,
-    item: &'a Item,
-    request: &'a RequestOrUrl,
-    auth: Option<&'a Auth>,
-    events: Vec<&'a Event>,
-}
 
 /// One scenario while it is written.
 pub(super) struct Writer<'a> {
@@ -38,14 +28,7 @@ pub(super) struct Writer<'a> {
 
 pub(super) fn all(source: &Source, collection: &Collection, options: &PostmanOptions) -> Imported {
     let mut notes = Notes::new(source);
-    let mut requests = Vec::new();
-    let events: Vec<&Event> = collection.event.iter().collect();
-    for item in &collection.item {
-        collect(item, &[], collection.auth.as_ref(), &events, &mut requests);
-    }
-    if requests.is_empty() {
-        notes.todo(Place::START, "the collection has no request");
-    }
+    let requests = requests(source, collection, &mut notes);
     let given = given(collection, options);
     let base = usual_origin(&requests, &given);
     let mut names = Unique::default();
@@ -59,28 +42,11 @@ pub(super) fn all(source: &Source, collection: &Collection, options: &PostmanOpt
 }
 
 fn given(collection: &Collection, options: &PostmanOptions) -> BTreeMap<String, String> {
-    let own = collection.variable.iter().filter(|variable| !variable.disabled);
+    let own = collection.variable.iter().filter(|variable| !variable.disabled && !variable.is_secret());
     let mut given: BTreeMap<_, _> = own.map(|variable| (variable.key.clone(), variable.text())).collect();
     // An environment is over the collection.
     given.extend(options.variables.clone());
     given
-}
-
-fn collect<'a>(
-    item: &'a Item,
-    path: &[&'a str],
-    auth: Option<&'a Auth>,
-    events: &[&'a Event],
-    out: &mut Vec<Found<'a>>,
-) {
-    let auth = item.auth.as_ref().or(auth);
-    let events: Vec<&Event> = events.iter().copied().chain(&item.event).collect();
-    let path: Vec<&str> = path.iter().copied().chain([item.name.as_str()]).collect();
-    if let Some(request) = &item.request {
-        out.push(Found { path, item, request, auth, events });
-    } else if path.len() < DEPTH_MAX {
-        item.item.iter().flatten().for_each(|inner| collect(inner, &path, auth, &events, out));
-    }
 }
 
 /// A scenario per top folder, unless one uses what another has set: then all are one story.
@@ -120,13 +86,13 @@ fn usual_origin(requests: &[Found<'_>], given: &BTreeMap<String, String>) -> Str
     let mut counts: Vec<(String, usize)> = Vec::new();
     for found in requests {
         let raw = match found.request {
-            RequestOrUrl::Url(raw) => raw,
+            RequestOrUrl::Url(raw) => raw.clone(),
             RequestOrUrl::Request(request) => match &request.url {
-                Some(Url::Raw(raw) | Url::Parts { raw, .. }) => raw,
+                Some(url) => url.raw(),
                 None => continue,
             },
         };
-        let origin = split(&expanded(raw, given)).0.to_owned();
+        let origin = split(&expanded(&raw, given)).0.to_owned();
         match counts.iter_mut().find(|(known, _)| *known == origin) {
             Some((_, count)) => *count += 1,
             None => counts.push((origin, 1)),
@@ -166,30 +132,40 @@ impl Writer<'_> {
     }
 
     fn step(&mut self, source: &Source, found: &Found<'_>, notes: &mut Notes) -> (Vec<String>, Map) {
-        let place = place(source, &found.item.name);
+        let place = found.place(source);
         let mut todos = Vec::new();
         let mut step = Map::one("name", crate::import::escaped(&found.path.join(" / ")));
-        step.set("http", self.request(found.request, found.auth, &mut todos));
-        let mut script = script::Script::default();
-        for event in found.events.iter().filter(|event| !event.disabled) {
-            let text = event.text();
-            match event.listen.as_str() {
-                _ if text.trim().is_empty() => {}
-                "test" => script.add(script::read(&text)),
-                other => todos.push(format!("a {other} script is not run: {}", script::brief(&text))),
-            }
-        }
-        todos.extend(script.unsupported.iter().map(|line| format!("this check is not understood: {line}")));
-        self.expect(script, &mut step);
+        step.set("http", self.request(found.request, found.auth, &found.behavior, &mut todos));
         let mut comments =
             vec![format!("from {}:{}", source.name().rsplit('/').next().unwrap_or_default(), place.line)];
         comments.extend(todos.into_iter().map(|todo| notes.todo(place, todo)));
+        let mut script = script::Script::default();
+        for event in found.events.iter().filter(|event| !event.disabled) {
+            let text = event.text();
+            if let Some(elsewhere) = event.elsewhere() {
+                comments.push(notes.todo(place, format!("a {} script stands elsewhere: {elsewhere}", event.listen)));
+            }
+            match event.listen.as_str() {
+                _ if text.trim().is_empty() => {}
+                "test" => script.add(script::read(&text)),
+                other => {
+                    let first = text.trim_start().lines().next().unwrap_or_default();
+                    let message = format!("a {other} script is not run: {}", script::brief(&text));
+                    comments.push(notes.todo(found.place_of(source, first), message));
+                }
+            }
+        }
+        for unsupported in &script.unsupported {
+            let message = format!("this check is not understood: {}", unsupported.brief);
+            comments.push(notes.todo(found.place_of(source, &unsupported.line), message));
+        }
+        self.expect(script, &mut step);
         (comments, step)
     }
 
     fn expect(&mut self, script: script::Script, step: &mut Map) {
         let mut expect = Map::new();
-        expect.set_some("status", script.status);
+        expect.set_some("status", script.status.map(|status| status.rule()));
         expect.set_some("max_latency", script.max_latency_ms.map(|limit| format!("{limit}ms")));
         let checks: Vec<Yaml> = script.checks.into_iter().map(|check| self.filled(check.into())).collect();
         if !checks.is_empty() {
@@ -230,10 +206,4 @@ fn assert_something(steps: &mut [(Vec<String>, Map)]) {
         comments.push("the collection checks nothing here; a failure of the server is one at least".to_owned());
         last.set("expect", Map::one("status", vec![Yaml::from("2xx"), "3xx".into(), "4xx".into()]));
     }
-}
-
-/// Where a request stands in the file: at its name.
-fn place(source: &Source, name: &str) -> Place {
-    let quoted = serde_json::Value::from(name).to_string();
-    source.text().find(&quoted).map_or(Place::START, |at| source.place_of_offset(at))
 }

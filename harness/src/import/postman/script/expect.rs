@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Capture, Script, VARIABLE_MARK, brief,
+    Capture, Script, Status, Unsupported, VARIABLE_MARK,
     lex::Token,
     parse::{Chain, Link, Parser, Statement, Value},
 };
@@ -31,20 +31,34 @@ const NOISE: [&str; 20] = [
     "still", "also", "deep", "own", "all",
 ];
 
+const INCLUDE: [&str; 4] = ["include", "includes", "contain", "contains"];
+
 pub(super) fn block(tokens: &[Token<'_>], aliases: &mut Aliases, script: &mut Script) {
     let mut parser = Parser::new(tokens);
     while let Some(statement) = parser.statement() {
         let understood = match &statement {
             None => None,
-            Some(Statement::Let { name, value }) => subject(value, aliases).map(|subject| {
-                aliases.insert((*name).to_owned(), subject);
-            }),
+            Some(Statement::Let { name, value }) => {
+                let subject = subject(value, aliases);
+                // What it meant before, it does not mean any more.
+                aliases.remove(*name);
+                subject.map(|subject| drop(aliases.insert((*name).to_owned(), subject)))
+            }
             Some(Statement::Chain(chain)) => chain_statement(chain, aliases, script),
         };
         if understood.is_none() {
-            script.unsupported.push(brief(parser.written()));
+            aliases.retain(|name, _| !is_assigned(parser.written(), name));
+            script.unsupported.push(Unsupported::of(parser.written()));
         }
     }
+}
+
+/// Whether a statement that is not understood may give the name another meaning.
+fn is_assigned(statement: &str, name: &str) -> bool {
+    statement.match_indices(name).any(|(at, _)| {
+        let after = statement[at + name.len()..].trim_start();
+        after.starts_with('=') && !after.starts_with("==") && !after.starts_with("=>")
+    })
 }
 
 fn chain_statement(chain: &Chain<'_>, aliases: &mut Aliases, script: &mut Script) -> Option<()> {
@@ -161,10 +175,12 @@ fn response(links: &[Link<'_>], script: &mut Script) -> Option<()> {
     let is_not = matches!(links.first(), Some(Link::Name("not")));
     match (is_not, &links[usize::from(is_not)..]) {
         (false, [Link::Name("status"), Link::Call(arguments)]) => match &arguments[..] {
-            [Value::Number(code)] => script.status = Some(Yaml::Number(code.clone())),
+            [Value::Number(code)] => script.require_status(Status::Codes(vec![code.clone()])),
             _ => return None,
         },
-        (false, [Link::Name(word)]) => script.status = Some(status_word(word)?),
+        (false, [Link::Name("json")]) => script.checks.push(Map::one("jsonpath", "$").with("exists", true)),
+        (false, [Link::Name("withBody")]) => script.checks.push(Map::one("body", true).with("empty", false)),
+        (false, [Link::Name(word)]) => script.require_status(status_word(word)?),
         (_, [Link::Name("header"), Link::Call(arguments)]) => {
             let (name, wanted) = match &arguments[..] {
                 [Value::Text(name)] => (name, None),
@@ -179,11 +195,10 @@ fn response(links: &[Link<'_>], script: &mut Script) -> Option<()> {
         }
         (false, [Link::Name("jsonBody"), Link::Call(arguments)]) => match &arguments[..] {
             [] => script.checks.push(Map::one("jsonpath", "$").with("exists", true)),
-            [Value::Text(path)] => script.checks.push(Map::one("jsonpath", format!("$.{path}")).with("exists", true)),
+            [Value::Text(path)] => script.checks.push(Map::one("jsonpath", dotted(path)?).with("exists", true)),
             [Value::Text(path), value] => {
-                script.checks.push(Map::one("jsonpath", format!("$.{path}")).with("equals", literal(value)?))
+                script.checks.push(Map::one("jsonpath", dotted(path)?).with("equals", literal(value)?))
             }
-            [value @ Value::Object(_)] => script.checks.push(Map::one("jsonpath", "$").with("equals", literal(value)?)),
             _ => return None,
         },
         (_, [Link::Name("body"), Link::Call(arguments)]) => {
@@ -197,58 +212,91 @@ fn response(links: &[Link<'_>], script: &mut Script) -> Option<()> {
     Some(())
 }
 
-fn status_word(word: &str) -> Option<Yaml> {
+/// `a.b` as a path; anything else in it could mean several things.
+fn dotted(path: &str) -> Option<String> {
+    let is_plain = |name: &str| name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) && !name.is_empty();
+    path.split('.').all(is_plain).then(|| format!("${}", path.split('.').map(member).collect::<String>()))
+}
+
+fn status_word(word: &str) -> Option<Status> {
     let code = match word {
-        "ok" | "success" => return Some("2xx".into()),
-        "redirection" => return Some("3xx".into()),
-        "clientError" => return Some("4xx".into()),
-        "serverError" => return Some("5xx".into()),
-        "error" => return Some(vec![Yaml::from("4xx"), "5xx".into()].into()),
-        "info" => return Some("1xx".into()),
+        "info" => return Some(Status::Classes(1, 1)),
+        "success" => return Some(Status::Classes(2, 2)),
+        "redirection" => return Some(Status::Classes(3, 3)),
+        "clientError" => return Some(Status::Classes(4, 4)),
+        "serverError" => return Some(Status::Classes(5, 5)),
+        "error" => return Some(Status::Classes(4, 5)),
+        "ok" => "200",
         "accepted" => "202",
+        "withoutContent" => "204",
         "badRequest" => "400",
-        "unauthorized" => "401",
+        "unauthorized" | "unauthorised" => "401",
         "forbidden" => "403",
         "notFound" => "404",
         "rateLimited" => "429",
         _ => return None,
     };
-    Some(Yaml::Number(code.to_owned()))
+    Some(Status::Codes(vec![code.to_owned()]))
 }
 
-/// What is behind `pm.expect(subject)`.
+/// What is behind `pm.expect(subject)`: all of it, or none.
 fn expectation(subject: &Subject, links: &[Link<'_>], script: &mut Script) -> Option<()> {
+    let is_deep = links.contains(&Link::Name("deep"));
     let links: Vec<&Link<'_>> =
         links.iter().filter(|link| !matches!(link, Link::Name(name) if NOISE.contains(name))).collect();
-    let is_not = matches!(links.first(), Some(Link::Name("not")));
-    let mut links = &links[usize::from(is_not)..];
-    let (mut predicates, mut subject) = (Map::new(), subject.clone());
-    if links.is_empty() {
-        return None;
-    }
+    let mut links = &links[..];
+    let mut asked = Vec::new();
+    let (mut subject, mut is_not) = (subject.clone(), false);
     while !links.is_empty() {
-        let (name, value, used) = match links {
-            [Link::Name(word), Link::Call(arguments), ..] => match property(&subject, word, arguments) {
-                Some((inner, value)) => {
+        match links {
+            [Link::Name("not"), ..] => {
+                is_not = true;
+                links = &links[1..];
+            }
+            [Link::Name(word), Link::Call(arguments), ..] => {
+                links = &links[2..];
+                if let Some((inner, value)) = property(&subject, word, arguments) {
                     subject = inner;
-                    let predicate = value.map_or(("exists", Yaml::Bool(true)), |value| ("equals", value));
-                    (predicate.0, predicate.1, 2)
-                }
-                None => {
+                    let (name, value) = value.map_or(("exists", Yaml::Bool(true)), |value| ("equals", value));
+                    asked.push(Asked { subject: subject.clone(), is_not, name, value });
+                } else if let ([Value::Object(entries)], true) = (&arguments[..], INCLUDE.contains(word)) {
+                    // Of a list, or denied, it means something else.
+                    if is_deep || is_not {
+                        return None;
+                    }
+                    for (subject, value) in members(&subject, entries)? {
+                        asked.push(Asked { subject, is_not, name: "equals", value });
+                    }
+                } else {
                     let (name, value) = comparison(word, arguments)?;
-                    (name, value, 2)
+                    asked.push(Asked { subject: subject.clone(), is_not, name, value });
                 }
-            },
+            }
             [Link::Name(word), ..] => {
                 let (name, value) = question(word)?;
-                (name, value, 1)
+                asked.push(Asked { subject: subject.clone(), is_not, name, value });
+                links = &links[1..];
             }
             _ => return None,
-        };
-        predicates.set(name, value);
-        links = &links[used..];
+        }
     }
-    add(&subject, predicates, is_not, script)
+    all(asked, script)
+}
+
+/// One thing that is asked of a part of the response.
+struct Asked {
+    subject: Subject,
+    is_not: bool,
+    name: &'static str,
+    value: Yaml,
+}
+
+/// The members of an object that `.include({a: 1})` names.
+fn members(subject: &Subject, entries: &[(String, Value<'_>)]) -> Option<Vec<(Subject, Yaml)>> {
+    let Subject::Json(path) = subject else { return None };
+    let entry =
+        |(name, value): &(String, Value<'_>)| Some((Subject::Json(format!("{path}{}", member(name))), scalar(value)?));
+    entries.iter().map(entry).collect()
 }
 
 /// `.property("a")`, `.nested.property("a.b", 1)`: a look into the object.
@@ -269,7 +317,7 @@ fn comparison(word: &str, arguments: &[Value<'_>]) -> Option<(&'static str, Yaml
             return known.contains(&kind.to_lowercase().as_str()).then(|| ("type", kind.to_lowercase().into()));
         }
         ("eql" | "eqls" | "equal" | "equals" | "eq", [_]) => "equals",
-        ("include" | "includes" | "contain" | "contains" | "string", [_]) => "contains",
+        (word, [value]) if word == "string" || INCLUDE.contains(&word) => return Some(("contains", scalar(value)?)),
         ("above" | "gt" | "greaterThan", [_]) => "gt",
         ("least" | "gte" | "greaterThanOrEqual", [_]) => "gte",
         ("below" | "lt" | "lessThan", [_]) => "lt",
@@ -293,29 +341,56 @@ fn question(word: &str) -> Option<(&'static str, Yaml)> {
     })
 }
 
-/// The status and the time have places of their own; all else is a check.
-fn add(subject: &Subject, predicates: Map, is_not: bool, script: &mut Script) -> Option<()> {
-    match (subject, &predicates.0[..], is_not) {
-        (Subject::Status, [(name, value)], false)
-            if ["equals", "one_of"].contains(&name.as_str()) && script.status.is_none() =>
-        {
-            script.status = Some(value.clone());
-        }
-        (Subject::ResponseTime, [(name, Yaml::Number(limit))], false) if name == "lt" || name == "lte" => {
-            let limit = limit.parse::<u64>().ok()?;
-            script.max_latency_ms = Some(script.max_latency_ms.map_or(limit, |known| known.min(limit)));
-        }
-        (_, [(name, Yaml::Bool(wanted))], true) if name == "exists" => {
-            script.checks.push(query(subject).with("exists", !wanted));
-        }
-        (_, _, true) => script.checks.push(query(subject).with("not", predicates)),
-        (_, _, false) => {
-            let mut check = query(subject);
-            predicates.0.into_iter().for_each(|(name, value)| check.set(&name, value));
-            script.checks.push(check);
+/// The status and the time have places of their own; all else are checks. What is asked of the same part stands together.
+fn all(asked: Vec<Asked>, script: &mut Script) -> Option<()> {
+    let mut checks: Vec<(Subject, Map)> = Vec::new();
+    let mut limits = Vec::new();
+    let mut statuses = Vec::new();
+    if asked.is_empty() {
+        return None;
+    }
+    for Asked { subject, is_not, name, value } in asked {
+        match (&subject, name, &value, is_not) {
+            (Subject::Status, "equals" | "one_of", value, false) if codes(value).is_some() => {
+                statuses.extend(codes(value));
+            }
+            (Subject::ResponseTime, "lt" | "lte", Yaml::Number(limit), false) => limits.push(limit.parse().ok()?),
+            (_, "exists", Yaml::Bool(wanted), true) => checks.push((subject, Map::one("exists", !wanted))),
+            (_, _, _, true) => checks.push((subject, Map::one("not", Map::one(name, value)))),
+            (_, _, _, false) => match checks.last_mut() {
+                Some((last, predicates)) if *last == subject && may_join(predicates, name) => {
+                    predicates.set(name, value)
+                }
+                _ => checks.push((subject, Map::one(name, value))),
+            },
         }
     }
+    statuses.into_iter().for_each(|codes| script.require_status(Status::Codes(codes)));
+    limits.into_iter().for_each(|limit| script.require_latency(limit));
+    script.checks.extend(checks.into_iter().map(|(subject, predicates)| {
+        let mut check = query(&subject);
+        check.0.extend(predicates.0);
+        check
+    }));
     Some(())
+}
+
+/// Whether one more predicate of this name can stand beside these.
+fn may_join(predicates: &Map, name: &str) -> bool {
+    predicates.get(name).is_none() && predicates.get("not").is_none()
+}
+
+/// The codes of a rule for the status.
+fn codes(rule: &Yaml) -> Option<Vec<String>> {
+    let code = |value: &Yaml| if let Yaml::Number(code) = value { Some(code.clone()) } else { None };
+    match rule {
+        Yaml::List(items) => items.iter().map(code).collect(),
+        one => code(one).map(|code| vec![code]),
+    }
+}
+
+fn scalar(value: &Value<'_>) -> Option<Yaml> {
+    literal(value).filter(|value| !matches!(value, Yaml::List(_) | Yaml::Map(_)))
 }
 
 /// A value that is known without running anything, or a variable.
