@@ -37,6 +37,9 @@ pub fn ctrf(report: &Report) -> Json {
             "tests": tests(report),
         },
     });
+    if let Some(leaked) = words::leaked(report) {
+        document["results"]["summary"]["extra"]["leaked"] = json!(leaked);
+    }
     if let Some(at) = report.started_at {
         document["timestamp"] = json!(at);
     }

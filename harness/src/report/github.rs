@@ -32,6 +32,9 @@ pub fn annotations(report: &Report) -> String {
         let message = data(crate::expect::cut(message, MESSAGE_BYTES_MAX).trim_end());
         out.push_str(&format!("::{level} {place}title={}::{message}\n", property(&title)));
     }
+    if let Some(leaked) = words::leaked(report) {
+        out.push_str(&format!("::warning title=leaked::{}\n", data(&leaked)));
+    }
     for skipped in &report.skipped {
         let title = property(&format!("skipped {}", skipped.scenario));
         out.push_str(&format!(
@@ -88,7 +91,7 @@ pub fn markdown(report: &Report) -> String {
     let mut out = format!("## {sign} {subject}: {word}\n\n");
     let mut add = |line: &str| writeln!(out, "{line}").expect("a String takes every write");
     add(&format!("{}, {}, seed {}\n", words::counts(report), words::duration(report.duration_ms), report.seed));
-    for sentence in [words::conclusion(report), words::passes(report)].into_iter().flatten() {
+    for sentence in [words::conclusion(report), words::passes(report), words::leaked(report)].into_iter().flatten() {
         add(&format!("{}\n", text(&sentence)));
     }
     add("| | Scenario | Requirements | Satisfied | Interval | Slowest |\n|---|---|---|---:|---|---:|");

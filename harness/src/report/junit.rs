@@ -20,6 +20,10 @@ pub fn junit(report: &Report) -> String {
     let mut xml = Xml(String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
     xml.line(0, &format!("<testsuites {counts}>"));
     xml.line(1, &format!("<testsuite name=\"{name}\" {counts}{started}>"));
+    if let Some(leaked) = words::leaked(report) {
+        let property = format!("<property name=\"leaked\" value=\"{}\"/>", escaped(&leaked));
+        xml.line(2, &format!("<properties>{property}</properties>"));
+    }
     for (scenario, status, invalid) in report.cases() {
         xml.case(&report.subject, scenario, status, &invalid);
     }

@@ -83,6 +83,8 @@ pub struct Report {
     pub arguments: Vec<String>,
     /// Trials that are not counted, with the reason; of each scenario at most [`FAILURES_KEPT_MAX`].
     pub invalid: Vec<Invalid>,
+    #[serde(default, skip_serializing_if = "Leaked::is_none")]
+    pub leaked: Leaked,
     pub duration_ms: u64,
 }
 
@@ -187,7 +189,34 @@ pub struct Invalid {
     pub reason: String,
 }
 
+/// Processes of the subject that outlived their trials; they were killed then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leaked {
+    /// How many trials left some behind.
+    pub trials: u32,
+    pub processes: u32,
+    /// Of what name, the first [`LEAKED_NAMES_MAX`] of them.
+    pub names: Vec<String>,
+}
+
+/// Names of leaked processes that a report holds.
+pub const LEAKED_NAMES_MAX: usize = 5; // a subject that leaks more has one cause for all
+
+impl Leaked {
+    fn is_none(&self) -> bool {
+        self.trials == 0
+    }
+}
+
 impl Report {
+    /// Of a plan without scenarios: there was nothing to show, and it is shown.
+    pub fn of_nothing(plan: &crate::Plan) -> Self {
+        let mut nothing = Roster::of(plan);
+        nothing.scenarios.clear();
+        Self { outcome: Outcome::Satisfied, ..Tally::new(nothing).report(std::time::Duration::ZERO) }
+    }
+
     /// Valid trials of the whole suite.
     pub fn count(&self) -> Count {
         let sum = |of: fn(&Count) -> u32| self.scenarios.iter().map(|scenario| of(&scenario.count)).sum();

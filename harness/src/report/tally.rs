@@ -2,11 +2,13 @@
 //! scenario. The order in which records come does not matter.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
-use super::{Entry, Invalid, Judged, Passes, Report, Roster, ScenarioReport, TrialFailure};
+use super::{
+    Entry, Invalid, Judged, LEAKED_NAMES_MAX, Leaked, Passes, Report, Roster, ScenarioReport, TrialFailure,
+};
 use crate::{
     record::{TrialRecord, Verdict},
     run::Gate,
@@ -39,6 +41,9 @@ struct Row {
     invalid: Vec<Invalid>,
     /// By criterion.
     draws: BTreeMap<String, Draws>,
+    leaking_trials: u32,
+    leaked: u32,
+    leaked_names: BTreeSet<String>,
 }
 
 impl Tally {
@@ -97,7 +102,17 @@ impl Tally {
             skipped: self.roster.skipped.clone(),
             arguments: self.roster.arguments.clone(),
             invalid: self.rows.iter().flat_map(|row| row.invalid.iter().cloned()).collect(),
+            leaked: self.leaked(),
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn leaked(&self) -> Leaked {
+        let names: BTreeSet<_> = self.rows.iter().flat_map(|row| &row.leaked_names).collect();
+        Leaked {
+            trials: self.rows.iter().map(|row| row.leaking_trials).sum(),
+            processes: self.rows.iter().map(|row| row.leaked).sum(),
+            names: names.into_iter().take(LEAKED_NAMES_MAX).cloned().collect(),
         }
     }
 
@@ -133,6 +148,7 @@ impl Row {
         self.count.satisfied += u32::from(record.verdict == Verdict::Satisfied);
         self.duration_ms = self.duration_ms.saturating_add(record.duration_ms);
         self.slowest_ms = self.slowest_ms.max(record.duration_ms);
+        self.leak(&record.leaked);
         for judged in &record.judge {
             let passes = judged.votes.iter().filter(|vote| vote.pass).count();
             let of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -147,6 +163,19 @@ impl Row {
             }
             Verdict::Infra | Verdict::Unjudged => {
                 keep_first(&mut self.invalid, record.trial, |kept| kept.trial, || Invalid::of(record));
+            }
+        }
+    }
+
+    /// Processes as `pid name`. Of the names the first in order are kept, so that it does not matter who came first.
+    fn leak(&mut self, processes: &[String]) {
+        self.leaking_trials += u32::from(!processes.is_empty());
+        self.leaked = self.leaked.saturating_add(u32::try_from(processes.len()).unwrap_or(u32::MAX));
+        for process in processes {
+            let name = process.split_once(' ').map_or(process.as_str(), |(_, name)| name);
+            self.leaked_names.insert(name.to_owned());
+            if self.leaked_names.len() > LEAKED_NAMES_MAX {
+                self.leaked_names.pop_last();
             }
         }
     }
@@ -207,6 +236,19 @@ mod tests {
         records.iter().for_each(|record| forwards.add(record));
         records.iter().rev().for_each(|record| backwards.add(record));
         assert_eq!(forwards.report(Duration::ZERO), backwards.report(Duration::ZERO));
+    }
+
+    #[test]
+    fn processes_that_outlived_trials_are_counted_and_the_first_names_are_held() {
+        let mut tally = Tally::new(samples::roster(9));
+        for n in 0..9 {
+            let mut record = samples::record("good", n + 1, Verdict::Satisfied);
+            record.leaked = if n == 0 { Vec::new() } else { vec![format!("4711 p{n}"), "4712 sh".to_owned()] };
+            tally.add(&record);
+        }
+        let leaked = tally.report(Duration::ZERO).leaked;
+        assert_eq!((leaked.trials, leaked.processes), (8, 16));
+        assert_eq!(leaked.names, ["p1", "p2", "p3", "p4", "p5"]);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use super::{Invalid, Report, ScenarioReport, status::Status, words};
 /// The whole report.
 pub fn tap(report: &Report) -> String {
     let mut out = format!("TAP version 14\n1..{}\n", report.scenarios.len() + report.skipped.len());
+    if let Some(leaked) = words::leaked(report) {
+        out.push_str(&format!("# {leaked}\n"));
+    }
     for (n, (scenario, status, invalid)) in report.cases().enumerate() {
         let word = match status {
             Status::Passed | Status::Skipped => "ok",

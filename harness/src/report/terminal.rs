@@ -28,6 +28,9 @@ pub fn terminal(report: &Report, paint: Paint) -> String {
         let reason = super::printable(&skipped.reason);
         line(&mut out, &format!("{} {}: {reason}", paint.odd("skipped"), skipped.scenario));
     }
+    if let Some(leaked) = words::leaked(report) {
+        line(&mut out, &format!("{} {leaked}", paint.odd("leaked")));
+    }
     summary(&mut out, report, paint);
     out
 }

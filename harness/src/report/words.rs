@@ -72,6 +72,19 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
+/// `3 trials left processes behind, which were killed: setsid, sleep (5 in all)`.
+pub(super) fn leaked(report: &Report) -> Option<String> {
+    let leaked = &report.leaked;
+    let names: Vec<_> = leaked.names.iter().map(|name| printable(name).replace(['\n', '\t'], " ")).collect();
+    let trials = super::plural(leaked.trials as usize, "trial");
+    let text = format!(
+        "{trials} left processes behind, which were killed: {} ({} in all)",
+        names.join(", "),
+        leaked.processes
+    );
+    (leaked.trials > 0).then_some(text)
+}
+
 /// What was run, in one sentence without an end.
 pub(super) fn counts(report: &Report) -> String {
     let count = report.count();
@@ -144,6 +157,7 @@ pub fn plural(n: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{duration, printable};
+    use crate::report::{Leaked, Paint, annotations, ctrf, junit, markdown, samples, tap, terminal};
 
     #[test]
     fn what_steers_a_terminal_is_made_visible() {
@@ -155,5 +169,26 @@ mod tests {
     fn durations_have_the_unit_that_fits() {
         let words = [0, 999, 1_000, 59_999, 60_000, 3_725_000].map(duration);
         assert_eq!(words, ["0 ms", "999 ms", "1.00 s", "59.99 s", "1 min 00 s", "62 min 05 s"]);
+    }
+
+    #[test]
+    fn processes_that_outlived_their_trials_are_told_in_every_format() {
+        let mut report = samples::report();
+        assert_eq!(super::leaked(&report), None);
+        let names = vec!["setsid".to_owned(), "sl\neep".to_owned()];
+        report.leaked = Leaked { trials: 3, processes: 7, names };
+        let told = "3 trials left processes behind, which were killed: setsid, sl eep (7 in all)";
+        for text in [
+            terminal(&report, Paint::Plain),
+            junit(&report),
+            tap(&report),
+            ctrf(&report).to_string(),
+            annotations(&report),
+            markdown(&report),
+        ] {
+            assert!(text.contains(told), "{text}");
+        }
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["leaked"]["processes"], 7);
     }
 }
