@@ -67,7 +67,7 @@ impl Writer {
         let name = known.unwrap_or_else(|| {
             let wanted = if name.is_empty() { "secret" } else { name };
             let name = self.names.name(&variable(&wanted.to_lowercase()), "_");
-            let comment = format!("TODO a secret is not recorded: give it with --var {name}=…");
+            let comment = format!("TODO a secret is not recorded: give it with --secret {name}=…");
             self.vars.set(&name, Yaml::from("").commented(vec![comment]));
             self.secrets.insert(value.to_string(), name.clone());
             name

@@ -1,13 +1,12 @@
 //! What a run was asked for, as far as its stored form does not say it elsewhere: read back when it is resumed.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use harness::{Kind, StopEarly, SubjectConfig, Suite, journal::Manifest};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
-use super::{Failed, load_suite, run::RunArgs};
+use super::{Failed, given::Given, load_suite, run::RunArgs};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,10 +21,13 @@ pub(super) struct Asked {
     pub(super) fail_fast: bool,
     /// Names only: values may be secrets.
     pub(super) vars: Vec<String>,
+    /// Those of them that are.
+    #[serde(default)]
+    pub(super) secrets: BTreeSet<String>,
 }
 
 impl Asked {
-    pub(super) fn of(arguments: &RunArgs, vars: Vec<String>) -> Self {
+    pub(super) fn of(arguments: &RunArgs, given: &Given) -> Self {
         Self {
             paths: arguments.selection.paths.clone(),
             subject: arguments.selection.subject.clone(),
@@ -34,7 +36,8 @@ impl Asked {
             origins: arguments.allow_origin.clone(),
             stop_early: arguments.stop_early,
             fail_fast: arguments.fail_fast,
-            vars,
+            vars: given.vars.keys().cloned().collect(),
+            secrets: given.secrets.clone(),
         }
     }
 
@@ -64,13 +67,15 @@ impl Asked {
         Ok(SubjectConfig::already_running(url.as_str()))
     }
 
-    pub(super) fn check_vars(&self, given: &BTreeMap<String, Json>) -> Result<(), Failed> {
-        match self.vars.iter().find(|name| !given.contains_key(*name)) {
-            Some(name) => Err(Failed::Use(format!(
-                "this run was given a value for `{name}`, which is not stored; give it again with --var {name}=…"
-            ))),
-            None => Ok(()),
-        }
+    pub(super) fn check_vars(&self, given: &Given) -> Result<(), Failed> {
+        let is_missing = |name: &&String| {
+            !given.vars.contains_key(*name) || self.secrets.contains(*name) && !given.secrets.contains(*name)
+        };
+        let Some(name) = self.vars.iter().find(is_missing) else { return Ok(()) };
+        let flag = if self.secrets.contains(name) { "--secret" } else { "--var" };
+        Err(Failed::Use(format!(
+            "this run was given a value for `{name}`, which is not stored; give it again with {flag} {name}=…"
+        )))
     }
 
     pub(super) fn stop_early(&self) -> StopEarly {

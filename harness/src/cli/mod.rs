@@ -4,6 +4,7 @@
 
 mod asked;
 mod changed;
+mod given;
 mod import;
 mod init;
 mod progress;

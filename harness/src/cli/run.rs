@@ -1,7 +1,7 @@
 //! `harness run`.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{self, Write as _},
     num::NonZero,
     path::{Path, PathBuf},
@@ -12,17 +12,15 @@ use harness::{
     Gate, Launcher, Plan, ProcessLauncher, Report, SubjectConfig, Suite, UrlLauncher,
     journal::{KEEP_DEFAULT, RunId, RunLog, StoredRun},
     report::{Gallery, JsonLines, junit, terminal},
-    variable, variables,
 };
-use located::Source;
 use reqwest::Url;
-use serde_json::Value as Json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     Failed, STORE_DEFAULT, Selection, StoreArgs,
     asked::Asked,
     changed::changed_after,
+    given::{Given, GivenArgs},
     progress::Followers,
     report::{Output, paint},
     runtime, say,
@@ -65,12 +63,8 @@ pub(super) struct RunArgs {
     /// Let requests and redirects go to this origin too, besides the subject; may be repeated
     #[arg(long, value_name = "URL")]
     pub(super) allow_origin: Vec<String>,
-    /// Gives scenarios a value, typed as YAML types it; it stands in for a variable of that name
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
-    vars: Vec<(String, Json)>,
-    /// A YAML file of such values
-    #[arg(long, value_name = "FILE")]
-    vars_file: Option<PathBuf>,
+    #[command(flatten)]
+    given: GivenArgs,
     /// Trials of each scenario
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(TRIALS_MAX)))]
     trials: u32,
@@ -146,6 +140,7 @@ pub(super) fn run(arguments: &RunArgs) -> Result<u8, Failed> {
         None => arguments.fresh()?,
     };
     if order.say_notes_and_is_empty()? {
+        arguments.show_nothing(&order.plan)?;
         return Ok(0);
     }
     let ended = runtime.block_on(async {
@@ -240,6 +235,7 @@ async fn perform<T>(arguments: &RunArgs, mut order: Order, stop: impl Future<Out
         stored.records()?.try_for_each(|record| record.map(|record| gallery.add(&record)))?;
     }
     let followers = Followers::new(planned, log, lines, needs_gallery.then_some(gallery));
+    let logs = order.plan.logs.clone();
     let ended = tokio::select! {
         ended = order.run(&followers) => Ok(ended),
         stopped = stop => Err(stopped),
@@ -248,7 +244,7 @@ async fn perform<T>(arguments: &RunArgs, mut order: Order, stop: impl Future<Out
     match ended {
         Ok(report) => {
             let report = report?;
-            arguments.show(&report, &followers.into_gallery())?;
+            arguments.show(&report, &followers.into_gallery(), logs.as_deref())?;
             Ok(Ended::Reported(report.exit_code()))
         }
         Err(by) => Ok(Ended::Stopped { by, id }),
@@ -278,13 +274,18 @@ impl Order {
             let log = stored.resume().await?;
             let records = stored.records()?.map(|record| record.map_err(Into::into));
             self.plan.done = harness::Earlier::streamed(records);
-            return Ok(Some((stored.manifest().id.clone(), log)));
+            let id = stored.manifest().id.clone();
+            self.plan.logs = Some(arguments.store.open().logs(&id));
+            return Ok(Some((id, log)));
         }
         if arguments.no_store {
             return Ok(None);
         }
         let asked = serde_json::to_value(&self.asked).map_err(io::Error::from)?;
-        Ok(Some(arguments.store.open().begin(&self.plan, asked, arguments.keep)?))
+        let store = arguments.store.open();
+        let (id, log) = store.begin(&self.plan, asked, arguments.keep)?;
+        self.plan.logs = Some(store.logs(&id));
+        Ok(Some((id, log)))
     }
 
     async fn run(self, followers: &Followers) -> Result<Report, Failed> {
@@ -315,8 +316,8 @@ impl Interrupts {
 
 impl RunArgs {
     fn fresh(&self) -> Result<Order, Failed> {
-        let vars = self.vars()?;
-        let asked = Asked::of(self, vars.keys().cloned().collect());
+        let given = self.given.read()?;
+        let asked = Asked::of(self, &given);
         let (subject, suite) = asked.load()?;
         let Chosen { suite, notes } = self.choice.of(suite, &self.store.open())?;
         let confidence = self.confidence;
@@ -329,15 +330,14 @@ impl RunArgs {
             gate,
             allow_invalid: self.allow_invalid.unwrap_or(0.0),
             arguments: self.arguments(),
-            ..self.plan(&asked, suite, subject, vars)
+            ..self.plan(&asked, suite, subject, given)
         };
         Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes, resumed: None })
     }
 
     /// All scenarios that are named; `None` where their files are wrong.
     fn all(&self) -> Option<Suite> {
-        let vars = self.vars().ok()?;
-        Asked::of(self, vars.into_keys().collect()).load().ok().map(|(_, suite)| suite)
+        Asked::of(self, &self.given.read().ok()?).load().ok().map(|(_, suite)| suite)
     }
 
     /// The order of a stored run, which must still be what it was.
@@ -345,8 +345,8 @@ impl RunArgs {
         let stored = self.store.open().open(name)?;
         let manifest = stored.manifest();
         let asked = Asked::read(manifest)?;
-        let vars = self.vars()?;
-        asked.check_vars(&vars)?;
+        let given = self.given.read()?;
+        asked.check_vars(&given)?;
         let (subject, mut suite) = asked.load()?;
         let slugs: Vec<_> = manifest.roster.scenarios.iter().map(|entry| entry.scenario.as_str()).collect();
         suite.scenarios.retain(|scenario| slugs.contains(&scenario.slug.as_str()));
@@ -357,7 +357,7 @@ impl RunArgs {
             gate: roster.gate,
             allow_invalid: roster.allow_invalid,
             arguments: roster.arguments.clone(),
-            ..self.plan(&asked, suite, subject, vars)
+            ..self.plan(&asked, suite, subject, given)
         };
         if !stored.is_same_suite(&plan) {
             let id = &manifest.id;
@@ -379,11 +379,12 @@ impl RunArgs {
         Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes: Vec::new(), resumed: Some(stored) })
     }
 
-    fn plan(&self, asked: &Asked, suite: Suite, subject: SubjectConfig, vars: BTreeMap<String, Json>) -> Plan {
+    fn plan(&self, asked: &Asked, suite: Suite, subject: SubjectConfig, given: Given) -> Plan {
         Plan {
             jobs: self.jobs.map_or_else(cores, usize::from),
             stop_early: asked.stop_early(),
-            vars,
+            vars: given.vars,
+            secrets: given.secrets,
             ..Plan::new(suite, subject, asked.subject.clone())
         }
     }
@@ -399,23 +400,31 @@ impl RunArgs {
         add("--subject", (subject != Path::new(".")).then(|| path(subject)));
         add("--target", self.target.as_ref().map(Url::to_string));
         self.allow_origin.iter().for_each(|origin| add("--allow-origin", Some(origin.clone())));
-        add("--vars-file", self.vars_file.as_deref().map(path));
-        self.vars.iter().for_each(|(name, _)| add("--var", Some(format!("{name}=…"))));
+        self.given.words().into_iter().for_each(|(name, value)| add(name, Some(value)));
         add("--store", (store != Path::new(STORE_DEFAULT)).then(|| path(store)));
         words.extend(self.selection.holdout.then(|| "--holdout".to_owned()));
         words
     }
 
-    fn vars(&self) -> Result<BTreeMap<String, Json>, Failed> {
-        let mut vars = match &self.vars_file {
-            Some(path) => variables(&Source::read(path).map_err(located::Diagnostics::from)?)?,
-            None => BTreeMap::new(),
-        };
-        vars.extend(self.vars.iter().cloned());
-        Ok(vars)
+    /// Whoever asked for reports gets them, also of an empty part of a suite: a CI system collects the files of all.
+    fn show_nothing(&self, plan: &Plan) -> Result<(), Failed> {
+        self.write_reports(&Report::of_nothing(plan), &Gallery::default())?;
+        self.jsonl.as_deref().map(JsonLines::append_to).transpose()?;
+        Ok(())
     }
 
-    fn show(&self, report: &Report, gallery: &Gallery) -> Result<(), Failed> {
+    fn show(&self, report: &Report, gallery: &Gallery, logs: Option<&Path>) -> Result<(), Failed> {
+        self.write_reports(report, gallery)?;
+        if !self.json && !self.reports.iter().any(Output::is_printed) {
+            say(terminal(report, paint(true)).trim_end())?;
+            if let Some(logs) = logs.filter(|logs| logs.exists()) {
+                say(&format!("  whole logs of the subject: {}", logs.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_reports(&self, report: &Report, gallery: &Gallery) -> Result<(), Failed> {
         for output in &self.reports {
             output.write(report, gallery)?;
         }
@@ -424,8 +433,6 @@ impl RunArgs {
         }
         if self.json {
             say(&serde_json::to_string_pretty(report).map_err(io::Error::from)?)?;
-        } else if !self.reports.iter().any(Output::is_printed) {
-            say(terminal(report, paint(true)).trim_end())?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::Plan;
 /// How many runs are kept.
 pub const KEEP_DEFAULT: usize = 50; // some weeks of one person's work
 const RUNS: &str = "runs";
+const LOGS: &str = "logs";
 const LATEST: &str = "latest";
 const PREVIOUS: &str = "previous";
 const PRIVATE: u32 = 0o700; // evidence may hold tokens
@@ -98,6 +99,11 @@ impl RunStore {
                 Err(JournalError::Ambiguous { name: name.to_owned(), ids })
             }
         }
+    }
+
+    /// Where the whole logs of a run's subjects are kept.
+    pub fn logs(&self, id: &RunId) -> PathBuf {
+        self.runs().join(id.as_str()).join(LOGS)
     }
 
     fn runs(&self) -> PathBuf {

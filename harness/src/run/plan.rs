@@ -1,6 +1,11 @@
 //! What a run shall do.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -31,6 +36,10 @@ pub struct Plan {
     pub stop_early: StopEarly,
     /// Values that scenarios are given; they stand in for variables of the same name.
     pub vars: BTreeMap<String, Json>,
+    /// Names of those `vars` that are secrets: no record, report or prompt holds their values.
+    pub secrets: BTreeSet<String>,
+    /// Where the whole logs of subjects are kept whose trials are not satisfied; `None` keeps their ends only.
+    pub logs: Option<PathBuf>,
     /// What to write after `harness run` to select the same scenarios and subject again; for the report only.
     pub arguments: Vec<String>,
 }
@@ -51,6 +60,8 @@ impl Plan {
             allow_invalid: 0.0,
             stop_early: StopEarly::Never,
             vars: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            logs: None,
             arguments: Vec::new(),
         }
     }

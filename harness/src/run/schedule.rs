@@ -14,7 +14,7 @@ use crate::{
     record::{Failure, TrialRecord, Verdict},
     report::{Report, Roster, Tally},
     step::Actor,
-    trial::{Seats, Trial},
+    trial::{Logs, Seats, Trial},
 };
 
 const ATTEMPTS_MAX: u32 = 2; // an invalid trial is tried once more, then listed
@@ -38,12 +38,15 @@ pub(super) async fn execute(
     let broken_build = if open.is_empty() { None } else { build(plan, actor).await? };
     let broken_build = broken_build.as_ref();
     let seats = Seats::default();
+    let logs = plan.logs.as_deref().map(Logs::below);
     let trial = |(position, number): (usize, u32)| Trial {
         suite: plan.suite.kind,
         scenario: &plan.suite.scenarios[position],
         subject: &plan.subject,
         root: &plan.root,
         vars: &plan.vars,
+        secrets: &plan.secrets,
+        logs: logs.as_ref(),
         seats: &seats,
         actor,
         observer,

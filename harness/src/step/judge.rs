@@ -87,7 +87,9 @@ impl Step for Judge {
         let mut evidence = Evidence::new();
         let mut shown = serde_json::Map::new();
         for (name, node) in self.evidence.iter() {
-            let text = plain(stage.scope.node(node)?);
+            let mut text = plain(stage.scope.node(node)?);
+            stage.learn_made();
+            stage.secrets.hide_text(&mut text);
             evidence.add(name, &text);
             shown.insert(name.value.clone(), cut(text, EVIDENCE_BODY_BYTES_MAX).into());
         }

@@ -95,6 +95,14 @@ pub(crate) struct Outcome {
     pub(crate) unjudged: Option<String>,
 }
 
+impl Outcome {
+    /// The names of captured values that no record may hold.
+    pub(crate) fn sealed(&self) -> impl Iterator<Item = &str> {
+        let is_secret = |(_, value): &&(String, Json)| self.secrets.contains(value);
+        self.captured.iter().filter(is_secret).map(|(name, _)| name.as_str())
+    }
+}
+
 /// Why a step ended without an outcome.
 #[derive(Debug)]
 pub(crate) enum Halt {

@@ -1,6 +1,10 @@
-//! Captured values that must not be shown: `redact: true`. Every record is cleaned before anybody is told of it.
+//! Values that must not be shown: given as secrets, captured with `redact: true`, or made of either by a template. Every
+//! record is cleaned before anybody is told of it.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::Value as Json;
 
 use crate::record::StepRecord;
@@ -8,7 +12,7 @@ use crate::record::StepRecord;
 const HIDDEN: &str = "[redacted]";
 
 /// The forms in which a value may stand in a record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -27,11 +31,7 @@ impl Secrets {
         if text.is_empty() {
             return;
         }
-        let quoted = Json::from(text).to_string();
-        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        let percent = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-        let base64 = BASE64_STANDARD.encode(text);
-        for form in [text.to_owned(), quoted[1..quoted.len() - 1].to_owned(), encoded, percent, base64] {
+        for form in forms(text) {
             if !self.0.contains(&form) {
                 self.0.push(form);
             }
@@ -83,11 +83,56 @@ impl Secrets {
     }
 }
 
+/// As it stands, and as JSON, URLs, HTML and Base64 write it.
+fn forms(text: &str) -> Vec<String> {
+    let quoted = Json::from(text).to_string();
+    let ascii: String = quoted.chars().map(|c| if c.is_ascii() { c.to_string() } else { escaped_unit(c) }).collect();
+    let html = ['&', '<', '>', '"', '\''].iter().zip(["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"]);
+    let mut forms = vec![
+        text.to_owned(),
+        quoted[1..quoted.len() - 1].to_owned(),
+        ascii[1..ascii.len() - 1].to_owned(),
+        url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string(),
+        html.fold(text.to_owned(), |html, (sign, entity)| html.replace(*sign, entity)),
+        BASE64_STANDARD.encode(text),
+        BASE64_STANDARD_NO_PAD.encode(text),
+        BASE64_URL_SAFE.encode(text),
+        BASE64_URL_SAFE_NO_PAD.encode(text),
+    ];
+    // As an address holds it, which leaves more signs alone.
+    if let Ok(mut url) = url::Url::parse("http://a/") {
+        url.set_query(Some(text));
+        forms.extend(url.query().map(str::to_owned));
+        url.set_path(text);
+        forms.push(url.path().trim_start_matches('/').to_owned());
+    }
+    forms.retain(|form| !form.is_empty());
+    forms
+}
+
+/// `\u00e9`, for what ASCII does not hold.
+fn escaped_unit(c: char) -> String {
+    let mut units = [0; 2];
+    c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::Secrets;
+
+    #[test]
+    fn a_secret_is_hidden_as_others_write_it() {
+        let mut secrets = Secrets::default();
+        secrets.learn(&"pä&w/x y".into());
+        for form in ["p\\u00e4&w/x y", "pä&amp;w/x y", "p%C3%A4&w/x%20y", "p%C3%A4%26w%2Fx+y", "cMOkJncveCB5"] {
+            let mut text = format!("<{form}>");
+            secrets.hide_text(&mut text);
+            assert_eq!(text, "<[redacted]>", "{form}");
+        }
+    }
 
     #[test]
     fn a_secret_is_hidden_in_every_form_in_which_it_may_be_written() {

@@ -56,6 +56,11 @@ impl<'a> Stage<'a> {
         self.world.ports().into_iter().chain(subject).collect()
     }
 
+    /// What templates made of secrets is secret.
+    pub(crate) fn learn_made(&mut self) {
+        self.scope.take_made().iter().for_each(|made| self.secrets.learn(made));
+    }
+
     pub(crate) fn origins(&self) -> Origins<'a> {
         Origins { subject: self.subject.base_url().map(Url::origin), listed: self.allowed_origins }
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use located::Place;
@@ -18,6 +18,8 @@ use super::{
     bounded::{Weight, too_large},
     engine, functions, walk_texts,
 };
+
+const MADE_BYTES_MIN: usize = 6; // of a text that is hidden because it was made of a secret
 
 /// Why a template could not be filled in, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +37,20 @@ pub(crate) struct Scope {
     names: Arc<BTreeMap<String, Value>>,
     /// Where `file` looks.
     folder: Arc<Path>,
+    sealed: Sealed,
+}
+
+/// Which names hold secrets, and what templates made of them.
+#[derive(Clone, Debug, Default)]
+struct Sealed {
+    names: Arc<BTreeSet<String>>,
+    /// Shared by all clones: whoever fills a template in has the scope for reading only.
+    made: Arc<Mutex<Vec<Json>>>,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { given: Arc::default(), names: Arc::default(), folder: Path::new("").into() }
+        Self { given: Arc::default(), names: Arc::default(), folder: Path::new("").into(), sealed: Sealed::default() }
     }
 }
 
@@ -68,6 +79,16 @@ impl Scope {
         self.set(name, Serde(value));
     }
 
+    /// What is made of this name from now on is a secret, too.
+    pub(crate) fn seal(&mut self, name: &str) {
+        Arc::make_mut(&mut self.sealed.names).insert(name.to_owned());
+    }
+
+    /// What templates made of secrets since this was asked last.
+    pub(crate) fn take_made(&self) -> Vec<Json> {
+        std::mem::take(&mut *self.sealed.made.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Forgets what is defined under a name; gives it back.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         Arc::make_mut(&mut self.names).remove(name)
@@ -75,7 +96,7 @@ impl Scope {
 
     /// What the trial gives, and nothing that the scenario defined.
     pub(crate) fn fresh(&self) -> Self {
-        Self { given: Arc::clone(&self.given), names: Arc::default(), folder: Arc::clone(&self.folder) }
+        Self { names: Arc::default(), ..self.clone() }
     }
 
     /// The value of a name that the scenario defined.
@@ -116,7 +137,38 @@ impl Scope {
         if !is_template(text) {
             return Ok(text.to_owned());
         }
-        engine::filled(text, self.context()).map_err(|error| refused(place, &error))
+        let filled = engine::filled(text, self.context()).map_err(|error| refused(place, &error))?;
+        if self.touches_a_secret(text) {
+            self.remember(text, &filled);
+        }
+        Ok(filled)
+    }
+
+    fn touches_a_secret(&self, template: &str) -> bool {
+        let touches = |name: &String| self.sealed.names.contains(name);
+        !self.sealed.names.is_empty() && engine::undeclared(template).is_ok_and(|names| names.iter().any(touches))
+    }
+
+    /// Of `Basic {{ pair | b64encode }}` what the expression gives, where that can be told; else all of it.
+    fn remember(&self, template: &str, filled: &str) {
+        let mut made = Vec::new();
+        for (at, _) in template.match_indices("{{") {
+            let Some((expression, _)) = template[at + 2..].split_once("}}") else { continue };
+            let expression = expression.trim_matches(|c: char| c == '-' || c.is_whitespace());
+            if self.touches_a_secret(&format!("{{{{ {expression} }}}}")) {
+                let value = engine::value(expression, self.context()).ok();
+                made.extend(value.and_then(|value| serde_json::to_value(&value).ok()));
+            }
+        }
+        if made.is_empty() || template.contains("{%") {
+            made.push(filled.into());
+        }
+        self.made(made);
+    }
+
+    fn made(&self, values: Vec<Json>) {
+        let mut made = self.sealed.made.lock().unwrap_or_else(PoisonError::into_inner);
+        values.iter().for_each(|value| texts(value, &mut made));
     }
 
     fn value(&self, expression: &str, place: Place) -> Result<Json, RenderError> {
@@ -127,7 +179,11 @@ impl Scope {
         if Weight::of(&value).is_none() {
             return Err(refused(place, &too_large()));
         }
-        serde_json::to_value(&value).map_err(|error| RenderError { place, message: error.to_string() })
+        let value = serde_json::to_value(&value).map_err(|error| RenderError { place, message: error.to_string() })?;
+        if self.touches_a_secret(&format!("{{{{ {expression} }}}}")) {
+            self.made(vec![value.clone()]);
+        }
+        Ok(value)
     }
 
     fn context(&self) -> Value {
@@ -142,6 +198,16 @@ impl Object for Scope {
             return Some(functions::file_of(self.folder.to_path_buf()));
         }
         self.names.get(key).or_else(|| self.given.get(key)).cloned()
+    }
+}
+
+/// The texts in a value. A number or a word that was made of a secret, its length say, would hide others like it.
+fn texts(value: &Json, out: &mut Vec<Json>) {
+    match value {
+        Json::String(text) if text.len() >= MADE_BYTES_MIN => out.push(value.clone()),
+        Json::Array(items) => items.iter().for_each(|item| texts(item, out)),
+        Json::Object(map) => map.values().for_each(|item| texts(item, out)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 
@@ -369,6 +435,20 @@ mod tests {
         let mut scope = scope();
         scope.set("deep", (0..200).fold(minijinja::Value::from(1), |inner, _| vec![inner].into()));
         assert!(filled("'{{ deep }}'", &scope).unwrap_err().message.contains("128 levels"));
+    }
+
+    #[test]
+    fn what_is_made_of_a_secret_is_told_once() {
+        let mut scope = scope();
+        scope.set("token", "sesame-93");
+        scope.seal("token");
+        filled(
+            "['{{ email }}', 'Basic {{ token | b64encode }}', '{{ token | upper }}', '{{ token | length }}']",
+            &scope,
+        )
+        .unwrap();
+        assert_eq!(scope.take_made(), [json!("c2VzYW1lLTkz"), json!("SESAME-93")]);
+        assert!(scope.take_made().is_empty());
     }
 
     #[test]

@@ -2,19 +2,21 @@
 //!
 //! Whatever happens ends in a record: nothing here returns an error. Start at [`Trial::run`].
 
+mod logs;
 mod notes;
 mod play;
 mod reset;
 mod seat;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     time::{Duration, Instant},
 };
 
 use located::Source;
 
+pub(crate) use logs::Logs;
 pub(crate) use seat::Seats;
 
 use self::{
@@ -41,6 +43,9 @@ pub(crate) struct Trial<'a> {
     pub(crate) root: &'a Path,
     /// Given to the run; they stand in for the scenario's own.
     pub(crate) vars: &'a BTreeMap<String, serde_json::Value>,
+    /// Names of `vars` whose values no record may hold.
+    pub(crate) secrets: &'a BTreeSet<String>,
+    pub(crate) logs: Option<&'a Logs>,
     pub(crate) seats: &'a Seats,
     pub(crate) actor: Actor<'a>,
     pub(crate) observer: &'a dyn Observer,
@@ -180,7 +185,7 @@ impl Trial<'_> {
         let mut stage = Stage {
             scope,
             cookies: CookieJar::default(),
-            secrets: Secrets::default(),
+            secrets: self.secrets(),
             subject: SubjectSlot::new(self.actor, &self.subject.ready, std::mem::take(&mut seat.subject)),
             world: &seat.world,
             actor: self.actor,
@@ -193,7 +198,8 @@ impl Trial<'_> {
         if self.start(&mut stage, telling, notes).await {
             self.story(&mut stage, telling, notes).await;
         }
-        let Stage { scope, subject, secrets, .. } = stage;
+        let Stage { scope, subject, mut secrets, .. } = stage;
+        scope.take_made().iter().for_each(|made| secrets.learn(made));
         notes.hide(&secrets);
         seat.subject = subject.into_subject();
         let ended = seat.subject.exit();
@@ -206,6 +212,10 @@ impl Trial<'_> {
             return End { scope, secrets };
         }
         seat.subject.close().await;
+        if let Some(logs) = self.logs.filter(|_| !notes.is_clean()) {
+            let again = if self.attempt > 1 { format!("-again-{}", self.attempt) } else { String::new() };
+            logs.keep(&format!("{}-{}{again}", self.scenario.slug, self.number), &seat.room.log, &secrets);
+        }
         if notes.is_over() {
             notes.mention(ended);
             record.subject_log = tail(&seat.room.log);
@@ -228,11 +238,20 @@ impl Trial<'_> {
         false
     }
 
+    fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        self.vars.iter().filter(|(name, _)| self.secrets.contains(*name)).for_each(|(_, value)| secrets.learn(value));
+        secrets
+    }
+
     /// Evaluates the variables. An error comes with the file that it is in.
     fn define(&self, scope: &mut Scope, telling: Telling<'_>) -> Result<(), (Halt, &Source)> {
         let own = &self.scenario.source;
         scope.stand_in(folder_of(own));
         for (name, value) in self.vars {
+            if self.secrets.contains(name) {
+                scope.seal(name);
+            }
             scope.set_json(name, value);
             telling.change(name, scope).map_err(|error| (error.into(), own))?;
         }

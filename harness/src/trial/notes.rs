@@ -105,6 +105,7 @@ impl Notes {
             secrets.hide_text(&mut vote.quote);
         }
         for failure in [&mut self.failure, &mut self.unjudged, &mut self.infra].into_iter().flatten() {
+            secrets.hide_text(&mut failure.name);
             secrets.hide_text(&mut failure.message);
             failure.expected.iter_mut().chain(&mut failure.observed).for_each(|text| secrets.hide_text(text));
         }

@@ -178,9 +178,11 @@ impl Player<'_> {
         stage: &mut Stage<'_>,
         notes: &mut Notes,
     ) {
+        stage.learn_made();
         match ended {
             Ok(outcome) => {
                 outcome.captured.iter().for_each(|(name, value)| stage.scope.set_json(name, value));
+                outcome.sealed().for_each(|name| stage.scope.seal(name));
                 notes.outcome(outcome, &mut record, &mut stage.secrets);
             }
             Err(halt) => notes.halt(halt, &mut record, &scene.source),

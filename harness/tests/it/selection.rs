@@ -79,3 +79,36 @@ fn values_from_outside_stand_in_for_those_of_the_file() {
         assert_eq!(harness(dir.path(), &["run", wrong]).status.code(), Some(2), "{wrong}");
     }
 }
+
+#[test]
+fn an_empty_shard_writes_all_its_reports() {
+    let dir = tool(&[("good", PASSES)]);
+    let formats = ["junit", "tap", "ctrf", "github", "markdown", "html", "json"];
+    let outputs: Vec<_> =
+        formats.iter().flat_map(|format| ["--report".to_owned(), format!("{format}=a.{format}")]).collect();
+    let run = |shard: &str| {
+        let mut arguments = vec!["run", "--shard", shard, "--jsonl", "a.jsonl", "--junit", "b.junit"];
+        arguments.extend(outputs.iter().map(String::as_str));
+        harness(dir.path(), &arguments)
+    };
+    let empty = |shard: &&str| text(&run(shard).stderr).contains("nothing was run");
+    let shard = ["1/3", "2/3", "3/3"].into_iter().find(empty).expect("one scenario is in one shard");
+    for name in std::fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.path()) {
+        if name.file_stem().is_some_and(|stem| stem == "a" || stem == "b") {
+            std::fs::remove_file(name).unwrap();
+        }
+    }
+    let ran = run(shard);
+    assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(0), ""));
+    let read = |format: &str| std::fs::read_to_string(dir.path().join(format!("a.{format}"))).unwrap();
+    assert!(read("junit").contains("<testsuites tests=\"0\" failures=\"0\""), "{}", read("junit"));
+    assert_eq!(read("junit"), std::fs::read_to_string(dir.path().join("b.junit")).unwrap());
+    assert_eq!(read("tap"), "TAP version 14\n1..0\n");
+    let ctrf: serde_json::Value = serde_json::from_str(&read("ctrf")).unwrap();
+    assert_eq!(ctrf["results"]["summary"]["tests"], 0);
+    let report: harness::Report = serde_json::from_str(&read("json")).unwrap();
+    assert_eq!((report.outcome, report.planned), (harness::Outcome::Satisfied, 0));
+    assert!(read("html").contains("</html>"));
+    assert_eq!((read("github"), read("jsonl")), (String::new(), String::new()));
+    assert!(!read("markdown").is_empty());
+}
