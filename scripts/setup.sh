@@ -48,8 +48,8 @@ setup_needs() {
 
 setup_test_needs() {
     echo chromium pip shellcheck bubblewrap curl
-    # The tests start an engine of their own, which only root can.
-    [ "$(id -u)" != 0 ] || echo docker busybox
+    # The tests start an engine of their own, which only root can. What zsh and fish load lies where their packages put it.
+    [ "$(id -u)" != 0 ] || echo docker busybox zsh fish
 }
 
 setup_describe() {
@@ -64,6 +64,8 @@ setup_describe() {
         shellcheck) echo "shellcheck            tests check the scripts with it" ;;
         bubblewrap) echo "bubblewrap            tests run subjects in its sandboxes" ;;
         curl) echo "curl                  tests send it through the twins' proxy" ;;
+        zsh) echo "zsh                   tests load the completions in it" ;;
+        fish) echo "fish                  tests load the completions in it" ;;
         docker) echo "Docker engine         tests run subjects in containers, on an engine that they start and end" ;;
         busybox) echo "busybox               the image of those containers is made of it" ;;
     esac

@@ -172,3 +172,43 @@ fn lint_prove_schema_and_completions_answer() {
     assert_eq!(schema["scenario"]["title"], "Scenario");
     assert!(text(&harness(dir.path(), &["completions", "bash"]).stdout).contains("_harness"));
 }
+
+/// Runs a command on a terminal, touches a file when the terminal has shown a text, and prints all that it showed.
+const ON_A_TERMINAL: &str = r#"
+import fcntl, os, pty, struct, sys, termios
+
+seen, go, command = sys.argv[1].encode(), sys.argv[2], sys.argv[3:]
+child, terminal = pty.fork()
+if child == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    os.execv(command[0], command)
+shown = b""
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    shown += part
+    if seen in shown:
+        open(go, "w").close()
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+#[test]
+fn a_terminal_shows_how_far_the_run_is_while_it_runs() {
+    let waits = "steps: [{ exec: { argv: [sh, -c, 'test {{ trial }} = 1 || while ! test -e go; do sleep 0.01; done'], timeout: 60s }, expect: { exit: 0 } }]";
+    let dir = crate::stored_runs::tool(&[("fails", crate::stored_runs::FAILS), ("waits", waits)]);
+    let seen = "3/4 trials, 2 not satisfied";
+    let run = [env!("CARGO_BIN_EXE_harness"), "run", "--trials", "2", "--jobs", "2"];
+    let mut command = Command::new("python3");
+    command.args(["-c", ON_A_TERMINAL, seen, "go"]).args(run).env("TERM", "xterm").current_dir(dir.path());
+    let output = command.output().unwrap();
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}{}", text(&output.stderr));
+    // Without it, the last trial would wait until its step times out.
+    assert!(dir.path().join("go").exists() && shown.contains(seen), "{shown}");
+    assert!(shown.contains(": 2 of 4 trials, 2 scenarios"), "{shown}");
+}

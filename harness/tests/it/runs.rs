@@ -1,6 +1,14 @@
 //! Whole runs: seeds, resumption, early stops, records that must be durable.
 
-use axum::{Router, routing::get};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, http::StatusCode, routing::get};
 use harness::{Flake, Gate, LintContext, Outcome, RunError, StopEarly, TrialRecord, Verdict, run};
 use serde_json::json;
 
@@ -184,4 +192,30 @@ async fn records_keep_their_wire_form() {
       "twin_calls": 0
     }
     "#);
+}
+
+/// As many at once as it is given jobs: two that wait for each other meet, and where there is one job nobody comes.
+#[tokio::test]
+async fn trials_overlap_as_far_as_there_are_jobs() {
+    const STORY: &str = "steps: [{ http: { get: /, timeout: 40s }, expect: { status: 200 } }]";
+    let (meeting, inside, most) = (Arc::new(tokio::sync::Barrier::new(2)), AtomicUsize::new(0), AtomicUsize::new(0));
+    let counts = Arc::new((inside, most));
+    let shared = Arc::clone(&counts);
+    let meet = move |jobs: usize| {
+        let (meeting, counts) = (Arc::clone(&meeting), Arc::clone(&shared));
+        get(move || async move {
+            let now = counts.0.fetch_add(1, Ordering::SeqCst) + 1;
+            counts.1.fetch_max(now, Ordering::SeqCst);
+            let met = jobs == 1 || tokio::time::timeout(Duration::from_secs(30), meeting.wait()).await.is_ok();
+            counts.0.fetch_sub(1, Ordering::SeqCst);
+            if met { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+        })
+    };
+    for jobs in [1, 2] {
+        let mut plan = plan(suite(vec![scenario("a", STORY)]), in_process());
+        (plan.trials, plan.jobs) = (4, jobs);
+        let report = report(plan, &InProcess(Router::new().route("/", meet(jobs)))).await;
+        assert_eq!(report.count().satisfied, 4, "{jobs} jobs");
+        assert_eq!(counts.1.load(Ordering::SeqCst), jobs);
+    }
 }
