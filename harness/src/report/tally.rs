@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Entry, Invalid, Judged, LEAKED_NAMES_MAX, Leaked, Passes, Report, Roster, ScenarioReport, TrialFailure,
-};
+use super::{Entry, Invalid, Judged, LEAKED_NAMES_MAX, Leaked, Passes, Report, Roster, ScenarioReport, TrialFailure};
 use crate::{
     record::{TrialRecord, Verdict},
     run::Gate,

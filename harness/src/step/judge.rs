@@ -79,11 +79,17 @@ impl Step for Judge {
     }
 
     async fn run(&self, stage: &mut Stage<'_>) -> Result<Outcome, Halt> {
-        let criterion = Criterion {
+        let mut criterion = Criterion {
             id: stage.scenario.to_owned(),
             question: stage.scope.text(&self.criterion)?,
             pass_when: self.pass_when.as_ref().map(|text| stage.scope.text(text)).transpose()?,
         };
+        stage.learn_made();
+        // What judges are asked leaves the machine.
+        [Some(&mut criterion.question), criterion.pass_when.as_mut()]
+            .into_iter()
+            .flatten()
+            .for_each(|text| stage.secrets.hide_text(text));
         let mut evidence = Evidence::new();
         let mut shown = serde_json::Map::new();
         for (name, node) in self.evidence.iter() {

@@ -1,6 +1,6 @@
 //! `judge` steps: a panel's verdict, and what happens without one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::{Router, routing::get};
@@ -61,4 +61,30 @@ async fn a_rule_that_fails_after_an_unanswered_judge_still_counts() {
     let rest = format!("{STEPS}  - http: {{ get: / }}\n    expect: {{ status: 500 }}\n");
     let report = judged("Dear Ann", None, &rest).await;
     assert_eq!(report.records[0].verdict, Verdict::Unsatisfied);
+}
+
+/// Keeps what it is asked, and passes everything.
+#[derive(Default)]
+struct Listener(Mutex<String>);
+
+#[async_trait]
+impl Ask for Listener {
+    async fn ask(&self, prompt: Prompt) -> Result<String, AskError> {
+        self.0.lock().unwrap().push_str(&format!("{prompt:?}"));
+        Ok(r#"{"pass": true, "reason": "it is fine", "quote": "Dear Ann"}"#.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_judge_is_told_no_secret() {
+    let rest = "vars: { token: none }\nsteps:\n  - judge: { criterion: 'No {{ token }} is told', evidence: { mail: 'Dear Ann, {{ token | upper }} {{ token }}' } }\n";
+    let mut plan = plan(suite(vec![scenario("a", rest)]), in_process());
+    plan.vars.insert("token".to_owned(), "sesame-93".into());
+    plan.secrets.insert("token".to_owned());
+    let listener = Arc::new(Listener::default());
+    let report = report_judged(plan, &InProcess(Router::new()), Some(listener.clone())).await;
+    assert_eq!(report.outcome, Outcome::Satisfied, "{:?}", report.records);
+    let asked = listener.0.lock().unwrap().clone();
+    assert!(asked.contains("Dear Ann, [redacted] [redacted]") && asked.contains("No [redacted] is told"), "{asked}");
+    assert!(!asked.to_lowercase().contains("sesame"), "{asked}");
 }
