@@ -1,9 +1,10 @@
-# A subject in Perl: one connection at a time, answers that end with the connection, no signal handler.
+# A subject in Perl: one connection at a time, answers that end with the connection.
 use strict;
 use warnings;
 use IO::Socket::INET;
 
 $| = 1;
+$SIG{PIPE} = "IGNORE";    # who asks whether it is ready does not wait for an answer
 my $count  = 0;
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ENV{PORT}, Listen => 64, ReuseAddr => 1)
     or die "cannot listen: $!\n";
