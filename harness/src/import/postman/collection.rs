@@ -65,23 +65,26 @@ pub(super) struct Request {
 #[serde(untagged)]
 pub(super) enum Url {
     Raw(String),
-    Parts {
-        #[serde(default)]
-        raw: String,
-        #[serde(default)]
-        protocol: Option<String>,
-        #[serde(default)]
-        host: Option<Json>,
-        #[serde(default)]
-        port: Option<Json>,
-        #[serde(default)]
-        path: Option<Json>,
-        #[serde(default)]
-        query: Option<Vec<Field>>,
-        /// Values of `:id` in the path.
-        #[serde(default)]
-        variable: Option<Vec<Field>>,
-    },
+    Parts(Box<UrlParts>),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct UrlParts {
+    #[serde(default)]
+    raw: String,
+    #[serde(default)]
+    protocol: Option<String>,
+    #[serde(default)]
+    host: Option<Json>,
+    #[serde(default)]
+    port: Option<Json>,
+    #[serde(default)]
+    path: Option<Json>,
+    #[serde(default)]
+    pub(super) query: Option<Vec<Field>>,
+    /// Values of `:id` in the path.
+    #[serde(default)]
+    pub(super) variable: Option<Vec<Field>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,17 +105,19 @@ impl Default for Headers {
 impl Url {
     /// As one text; an export may have the parts only.
     pub(super) fn raw(&self) -> String {
-        let Self::Parts { raw, protocol, host, port, path, .. } = self else {
-            let Self::Raw(raw) = self else { return String::new() };
-            return raw.clone();
-        };
-        if !raw.is_empty() {
-            return raw.clone();
+        match self {
+            Self::Raw(raw) => raw.clone(),
+            Self::Parts(parts) if !parts.raw.is_empty() => parts.raw.clone(),
+            Self::Parts(parts) => parts.joined(),
         }
-        let scheme = protocol.as_ref().map(|protocol| format!("{}://", protocol.trim_end_matches("://")));
-        let port = port.as_ref().map(|port| format!(":{}", plain(Some(port))));
-        let path = joined(path.as_ref(), "/");
-        let host = joined(host.as_ref(), ".");
+    }
+}
+
+impl UrlParts {
+    fn joined(&self) -> String {
+        let scheme = self.protocol.as_ref().map(|protocol| format!("{}://", protocol.trim_end_matches("://")));
+        let port = self.port.as_ref().map(|port| format!(":{}", plain(Some(port))));
+        let (host, path) = (joined(self.host.as_ref(), "."), joined(self.path.as_ref(), "/"));
         format!("{}{host}{}/{}", scheme.unwrap_or_default(), port.unwrap_or_default(), path.trim_start_matches('/'))
     }
 }

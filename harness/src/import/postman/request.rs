@@ -272,12 +272,12 @@ fn url_parts(request: &Request) -> (String, &[Field], &[Field]) {
     match &request.url {
         None => (String::new(), &[], &[]),
         Some(Url::Raw(raw)) => (without_fragment(raw).to_owned(), &[], &[]),
-        Some(url @ Url::Parts { query, variable, .. }) => {
+        Some(url @ Url::Parts(parts)) => {
             let raw = url.raw();
             let raw = without_fragment(&raw);
-            let query = query.as_deref().unwrap_or_default();
+            let query = parts.query.as_deref().unwrap_or_default();
             let raw = if query.is_empty() { raw } else { raw.split('?').next().unwrap_or_default() };
-            (raw.to_owned(), query, variable.as_deref().unwrap_or_default())
+            (raw.to_owned(), query, parts.variable.as_deref().unwrap_or_default())
         }
     }
 }
