@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::cli::text;
 
 /// What a shell prints that has loaded the completions; `None` where it is not here and cannot be installed.
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn said(shell: &str, arguments: &[&str], script: &str) -> Option<String> {
     let home = tempfile::tempdir().unwrap();
     let script = script.replace("HARNESS", env!("CARGO_BIN_EXE_harness"));
