@@ -12,14 +12,17 @@ pub const EVIDENCE_BODY_BYTES_MAX: usize = 16 * 1024; // a screenful or two; tho
 /// Of one step's evidence as JSON. Above it only the start is kept, as text.
 pub(crate) const EVIDENCE_BYTES_MAX: usize = 128 * 1024; // a page that a browser still shows at once
 
-/// Cuts long texts, and the whole where it is still too long.
-pub(crate) fn bounded(mut evidence: Json) -> Json {
+/// Of all steps of one trial together. Above it the evidence of steps that passed is left out.
+pub(crate) const TRIAL_EVIDENCE_BYTES_MAX: usize = 32 * 1024 * 1024; // 256 of the largest; each job holds so much
+
+/// Cuts long texts, and the whole where it is still too long. Tells the length as JSON too.
+pub(crate) fn bounded(mut evidence: Json) -> (Json, usize) {
     cut_texts(&mut evidence);
     let text = evidence.to_string();
     if text.len() <= EVIDENCE_BYTES_MAX {
-        return evidence;
+        return (evidence, text.len());
     }
-    serde_json::json!({ "cut": cut(text, EVIDENCE_BODY_BYTES_MAX) })
+    (serde_json::json!({ "cut": cut(text, EVIDENCE_BODY_BYTES_MAX) }), EVIDENCE_BODY_BYTES_MAX)
 }
 
 fn cut_texts(value: &mut Json) {
@@ -180,11 +183,11 @@ mod tests {
 
     #[test]
     fn evidence_is_bounded_by_text_and_as_a_whole() {
-        assert_eq!(bounded(json!({ "a": ["b", 1] })), json!({ "a": ["b", 1] }));
+        assert_eq!(bounded(json!({ "a": ["b", 1] })), (json!({ "a": ["b", 1] }), 13));
         let long = "x".repeat(EVIDENCE_BODY_BYTES_MAX + 1);
-        let cut = bounded(json!({ "calls": [{ "text": long }] }));
+        let (cut, _) = bounded(json!({ "calls": [{ "text": long }] }));
         assert!(cut["calls"][0]["text"].as_str().unwrap().ends_with("bytes in all)"));
-        let many = bounded(vec![long; 20].into());
+        let (many, _) = bounded(vec![long; 20].into());
         assert!(many["cut"].is_string() && many.to_string().len() < EVIDENCE_BYTES_MAX, "{}", many.to_string().len());
     }
 }

@@ -43,6 +43,9 @@ pub(crate) use xpath::XPathText;
 /// A longer value is cut in messages; the evidence keeps more of it.
 const SHOWN_BYTES_MAX: usize = 2 * 1024; // a screenful
 
+/// Whoever makes a mismatch of more than is shown: nobody reads it, and records and reports would carry it on.
+const MISMATCH_BYTES_MAX: usize = 16 * 1024; // of each of its texts
+
 /// One expectation that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mismatch {
@@ -54,7 +57,12 @@ pub(crate) struct Mismatch {
 
 impl Mismatch {
     pub(crate) fn new(subject: impl Into<String>, expected: impl Into<String>, observed: impl Into<String>) -> Self {
-        Self { subject: subject.into(), expected: expected.into(), observed: observed.into() }
+        let bounded = |text: String| cut(text, MISMATCH_BYTES_MAX);
+        Self {
+            subject: bounded(subject.into()),
+            expected: bounded(expected.into()),
+            observed: bounded(observed.into()),
+        }
     }
 
     pub(crate) fn message(&self) -> String {

@@ -70,7 +70,9 @@ impl SchemaRule {
                 let pointer = error.instance_path().to_string();
                 let place = if pointer.is_empty() { "/".to_owned() } else { pointer };
                 let observed = got.pointer(place.trim_end_matches('/')).map_or_else(String::new, shown);
-                Mismatch::new(format!("json_schema {place}"), "a document that fits", format!("{observed}: {error}"))
+                // The error by itself holds the whole document.
+                let reason = error.masked_with("it");
+                Mismatch::new(format!("json_schema {place}"), "a document that fits", format!("{observed}: {reason}"))
             })
             .collect())
     }
@@ -130,6 +132,15 @@ mod tests {
         let found = check(json!({ "id": "x", "tags": [1] }));
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("json_schema /id: expected a document that fits, got \"x\""), "{found:?}");
+    }
+
+    #[test]
+    fn a_large_document_that_does_not_fit_is_not_told_whole() {
+        let rule: SchemaRule = located::yaml(&Source::new("a.yaml", "{type: string}")).unwrap();
+        rule.prepare(std::path::Path::new(".")).unwrap();
+        let found = rule.check(&json!(vec!["x"; 1_000_000]), &Scope::default()).unwrap();
+        let message = found[0].message();
+        assert!(message.len() < 3_000 && message.ends_with("it is not of type \"string\""), "{}", message.len());
     }
 
     #[test]

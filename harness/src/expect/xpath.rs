@@ -23,7 +23,7 @@ const PIECE_BYTES: usize = 4 * 1024;
 const READING_MAX: Duration = Duration::from_secs(3); // megabytes take a fraction of it; some made-up documents hours
 const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024; // a large page is one of them
 const ATTRIBUTES_MAX: usize = 1_000; // of one element; the libraries compare each with each
-const NODES_MAX: usize = 10_000; // whose texts are kept; a larger set is only counted up to here
+const NODES_MAX: usize = 10_000; // whose texts are kept; of a larger set not even the count would be right
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Markup {
@@ -77,9 +77,11 @@ fn evaluate(package: &Package, expression: &str) -> Result<Value, String> {
             serde_json::Number::from_f64(number).map_or_else(|| Json::String(number.to_string()), Json::Number),
         ),
         Found::String(text) => Value::text(text),
+        Found::Nodeset(nodes) if nodes.size() > NODES_MAX => {
+            return Err(format!("`{expression}` finds more than {NODES_MAX} nodes; count them in it: `count(…)`"));
+        }
         Found::Nodeset(nodes) => {
-            let texts = nodes.document_order().into_iter().take(NODES_MAX).map(|node| node.string_value());
-            Value::Nodes(texts.collect())
+            Value::Nodes(nodes.document_order().into_iter().map(|node| node.string_value()).collect())
         }
     })
 }
@@ -310,6 +312,14 @@ mod tests {
         assert_eq!(find("string(/_:f/x:a/@n)"), Value::text("1"));
         assert_eq!(find("count(//_:b)"), Value::Json(json!(1.0)));
         assert_eq!(find("//b"), Value::Nodes(Vec::new()));
+    }
+
+    #[test]
+    fn more_nodes_than_are_kept_are_no_count() {
+        let html = format!("<p>{}</p>", "<i>x</i>".repeat(10_001));
+        let refused = find("//i", &html, Markup::Html).unwrap_err();
+        assert!(refused.starts_with("`//i` finds more than 10000 nodes"), "{refused}");
+        assert!(matches!(find("count(//i)", &html, Markup::Html), Ok(Value::Json(n)) if n == 10_001.0));
     }
 
     #[test]

@@ -10,10 +10,13 @@ use std::{
 use jiff::Timestamp;
 
 use super::{JournalError, LOG, MANIFEST, Manifest, RunLog, chain::Chain, writer::Event};
-use crate::{record::TrialRecord, report::Outcome};
+use crate::{
+    record::{TRIAL_EVIDENCE_BYTES_MAX, TrialRecord},
+    report::Outcome,
+};
 
 const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024; // 100,000 scenarios of a long title each
-const LINE_BYTES_MAX: u64 = 256 * 1024 * 1024; // above the largest record: steps × evidence
+const LINE_BYTES_MAX: u64 = 8 * TRIAL_EVIDENCE_BYTES_MAX as u64; // its evidence, and what else very many steps tell
 const ENDING_BYTES_MAX: u64 = 4 * 1024; // far above the line that ends a log
 
 /// A run on disk.

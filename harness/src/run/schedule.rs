@@ -1,9 +1,9 @@
 //! Which trial runs when. Trials are futures of one task: dropping it ends them all. What is held does not grow with
 //! their number: at most `jobs` run, and a few more wait until their records are durable.
 
-use std::{collections::HashMap, time::Instant};
+use std::{any::Any, collections::HashMap, panic::AssertUnwindSafe, time::Instant};
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 
 use super::{
     Earlier, Observer, Plan, RunError, StopEarly,
@@ -77,7 +77,12 @@ pub(super) async fn execute(
             else => break,
         }
     }
-    drop((running, keeping));
+    drop(running);
+    // What was handed over is kept, so it counts: a report made from the log later must say the same.
+    while let Some(kept) = keeping.next().await {
+        tally.add(&kept?);
+    }
+    drop(keeping);
     seats.close().await;
     Ok(tally.report(started.elapsed()))
 }
@@ -104,12 +109,24 @@ async fn attempted(mut trial: Trial<'_>, broken_build: Option<&Failure>) -> Tria
         return trial.unbuilt(failure.clone());
     }
     loop {
-        let record = trial.run().await;
+        let record = contained(&trial).await;
         if record.verdict != Verdict::Infra || trial.attempt == ATTEMPTS_MAX {
             return record;
         }
         trial.attempt += 1;
     }
+}
+
+/// A panic is a mistake of ours, or of a library that reads what a subject sent. It ends its trial and not the run, and
+/// is never a verdict on the subject.
+async fn contained(trial: &Trial<'_>) -> TrialRecord {
+    let caught = AssertUnwindSafe(trial.run()).catch_unwind().await;
+    caught.unwrap_or_else(|panic| trial.broken(words(panic.as_ref())))
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it does not say why")
 }
 
 async fn keep(observer: &dyn Observer, record: TrialRecord) -> Result<TrialRecord, RunError> {

@@ -108,7 +108,7 @@ impl Trial<'_> {
         match self.prepare(&self.key(), record.seed) {
             Ok((seat, scope)) => Some(self.play(seat, scope, telling, notes, record).await),
             Err(reason) => {
-                notes.prepared_badly(reason);
+                notes.could_not("prepare the trial", reason);
                 None
             }
         }
@@ -117,6 +117,13 @@ impl Trial<'_> {
     /// The record of a trial of a subject that could not be built.
     pub(crate) fn unbuilt(&self, failure: Failure) -> TrialRecord {
         Notes::failed(failure).settle(self.record(self.derived_seed()))
+    }
+
+    /// The record of a trial in which the harness itself failed.
+    pub(crate) fn broken(&self, reason: &str) -> TrialRecord {
+        let mut notes = Notes::default();
+        notes.could_not("run the trial", format!("the harness itself failed: {reason}; please report it"));
+        notes.settle(self.record(self.derived_seed()))
     }
 
     /// Equal seeds, scenarios and numbers give equal trials.
@@ -309,7 +316,7 @@ impl Trial<'_> {
             steps.phase(story.steps.iter(), stage, notes).await;
         }
         // Tidying up says nothing about the story; what failed there stands in its records.
-        let mut after = Notes::default();
+        let mut after = notes.afterwards();
         let deadline = tokio::time::Instant::now() + TEARDOWN_TIMEOUT;
         let teardown = Player { phase: Phase::Teardown, deadline, timeout: TEARDOWN_TIMEOUT, ..setup };
         teardown.phase(story.teardown(), stage, &mut after).await;

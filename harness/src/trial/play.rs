@@ -49,12 +49,16 @@ impl Player<'_> {
             let at = At { step: n + 1, prefix: self.prefix.to_owned() };
             for _ in 0..self.variant.map_or(1, |variant| variant.times(&scene.name)) {
                 self.scene(scene, &at, stage, notes).await;
-                // Tidying up goes on whatever failed.
-                if notes.is_over() && self.phase != Phase::Teardown {
+                if self.stops(notes) {
                     return;
                 }
             }
         }
+    }
+
+    /// Whether further scenes would run on sand. Tidying up goes on whatever failed, but not without end.
+    fn stops(&self, notes: &Notes) -> bool {
+        notes.steps.len() > STEPS_MAX || notes.is_over() && self.phase != Phase::Teardown
     }
 
     /// Once, or once per element.
@@ -70,7 +74,7 @@ impl Player<'_> {
             stage.scope.set_json(name, element);
             stage.scope.set(INDEX, index);
             self.once(scene, &format!("{} [{index}]", scene.name), at, stage, notes).await;
-            if notes.is_over() {
+            if self.stops(notes) {
                 break;
             }
         }
@@ -81,6 +85,10 @@ impl Player<'_> {
     }
 
     async fn once(&self, scene: &Scene, name: &str, at: &At, stage: &mut Stage<'_>, notes: &mut Notes) {
+        if notes.steps.len() == STEPS_MAX {
+            let surplus = Mismatch::new("steps", format!("at most {STEPS_MAX} in a trial"), "more");
+            return self.note(scene, name, at, Err(Halt::Failed(surplus)), stage, notes).await;
+        }
         match scene.condition.as_ref().map_or(Ok(true), |condition| truth(condition, &stage.scope)) {
             Ok(true) => {}
             Ok(false) => return self.left_out(scene, name, at, notes).await,
@@ -105,8 +113,7 @@ impl Player<'_> {
         let mut attempts = 0;
         let trying = tried(step, scene.retry.as_ref(), stage, &mut attempts);
         let ended = match timeout_at(self.deadline, trying).await {
-            Ok(ended) if notes.steps.len() < STEPS_MAX => ended,
-            Ok(_) => Err(Halt::Failed(Mismatch::new("steps", format!("at most {STEPS_MAX} in a trial"), "more"))),
+            Ok(ended) => ended,
             Err(_) => {
                 let limit = format!("the trial to end within {}", Period(self.timeout));
                 Err(Halt::Failed(Mismatch::new("time", limit, "it still ran")))
@@ -128,12 +135,12 @@ impl Player<'_> {
         let below = At { step: at.step, prefix: format!("{}{name} › ", at.prefix) };
         for scene in &used.fragment.scenes {
             self.scene(scene, &below, stage, notes).await;
-            if notes.is_over() {
+            if self.stops(notes) {
                 break;
             }
         }
         std::mem::swap(&mut stage.scope, &mut inner);
-        if notes.is_over() {
+        if self.stops(notes) {
             return;
         }
         for (captured, returned) in &used.captures {

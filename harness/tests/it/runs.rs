@@ -9,7 +9,11 @@ use std::{
 };
 
 use axum::{Router, http::StatusCode, routing::get};
-use harness::{Flake, Gate, LintContext, Outcome, RunError, StopEarly, TrialRecord, Verdict, run};
+use harness::{
+    ExecOutput, ExecRequest, Flake, Gate, LaunchError, LaunchRequest, Launcher, LintContext, Outcome, Plan, RunError,
+    Running, StopEarly, TrialRecord, Verdict, run,
+};
+use located::Source;
 use serde_json::json;
 
 use crate::kit::{InProcess, Noted, config, in_process, plan, report, scenario, suite, tls};
@@ -218,4 +222,53 @@ async fn trials_overlap_as_far_as_there_are_jobs() {
         assert_eq!(report.count().satisfied, 4, "{jobs} jobs");
         assert_eq!(counts.1.load(Ordering::SeqCst), jobs);
     }
+}
+
+/// A bug of ours ends its trial: not the run, and never as a pass.
+#[tokio::test]
+async fn a_panic_is_contained_and_is_no_verdict() {
+    struct Panics(AtomicUsize, InProcess);
+
+    #[async_trait::async_trait]
+    impl Launcher for Panics {
+        async fn launch(&self, request: LaunchRequest) -> Result<Box<dyn Running>, LaunchError> {
+            assert!(self.0.fetch_add(1, Ordering::Relaxed) > 1, "index {} out of bounds", 7);
+            self.1.launch(request).await
+        }
+
+        async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError> {
+            self.1.exec(request).await
+        }
+    }
+
+    let plan = Plan { jobs: 1, ..plan(suite(vec![scenario("a", GREEN), scenario("b", GREEN)]), in_process()) };
+    let report = report(plan, &Panics(AtomicUsize::new(0), app())).await;
+    let [a, b] = &report.records[..] else { panic!("{:?}", report.records) };
+    assert_eq!((a.verdict, a.attempt, b.verdict), (Verdict::Infra, 2, Verdict::Satisfied));
+    let told = &a.failure.as_ref().unwrap().message;
+    assert_eq!(told, "the harness itself failed: index 7 out of bounds; please report it");
+    assert_eq!(report.exit_code(), 5);
+}
+
+/// One step of a tidy-up that fails does not keep the others from it.
+#[tokio::test]
+async fn tidying_up_goes_on_inside_of_loops_and_fragments() {
+    let steps = "steps: [{ http: { get: / }, expect: { status: 200 } }]";
+    let each = "  - { for_each: { path: [/a, /b] }, http: { get: '{{ path }}' }, expect: { status: 500 } }";
+    let sources = vec![
+        scenario(
+            "a",
+            &format!(
+                "{steps}\nteardown:\n  - {{ http: {{ get: / }}, expect: {{ status: 500 }} }}\n{each}\n  - {{ use: tidy.yaml }}\n"
+            ),
+        ),
+        Source::new(
+            "tidy.yaml",
+            "steps_of: tidy\nsteps:\n  - { http: { get: /c }, expect: { status: 500 } }\n  - { http: { get: /d } }\n",
+        ),
+    ];
+    let report = report(plan(suite(sources), in_process()), &app()).await;
+    assert_eq!(report.records[0].verdict, Verdict::Satisfied);
+    let done: Vec<_> = report.records[0].steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(done.len(), 6, "{done:?}");
 }

@@ -223,3 +223,13 @@ fn what_makes_no_sense_in_a_statement_is_refused() {
     assert!(step("sqlite: a, query: 'select {{ a }}'").contains("never written into a statement"));
     assert!(step("sqlite: a, query: select 1, access: all").contains("unknown variant"));
 }
+
+#[tokio::test]
+async fn one_wide_value_is_not_held() {
+    let record = on_postgres(
+        "steps:\n  - sql: { DB, query: \"select repeat('x', 100000000) as wide\" }\n    expect: { rows: 1 }\n",
+    )
+    .await;
+    assert_eq!(record.verdict, Verdict::Unsatisfied, "{record:?}");
+    assert_eq!(record.failure.unwrap().message, "statement: expected an answer, got more than 16777216 bytes");
+}

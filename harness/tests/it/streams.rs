@@ -165,6 +165,11 @@ async fn a_socket_that_does_not_keep_its_promise_is_never_a_pass() {
             "send: [{ ping: ignore }], timeout: 200ms",
             "send 1: expected the answer to a ping, got nothing within 200ms",
         ),
+        (
+            "/flood",
+            "send: [{ ping: a }], timeout: 60s",
+            "send 1: expected the answer to a ping, got a flood before it: more than 10000 messages or 4194304 bytes",
+        ),
         ("/wrong_key", until, "response: expected a WebSocket, got "),
     ] {
         let found = mismatches(&format!("{{ websocket: {{ connect: {path}, {acts} }} }}")).await;

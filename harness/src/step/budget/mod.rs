@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::tokens::Prices;
-use self::tokens::{Tokens, price_of, used_by};
+use self::tokens::{Tokens, price_of, untold_by, used_by};
 use super::{Captures, Halt, Kind, Outcome, Stage, Step};
 use crate::{
     expect::Mismatch,
+    report::plural,
     scenario::{LintCode, Lower},
     text::{Period, Placed},
 };
@@ -90,9 +91,10 @@ impl Step for Budget {
             Some(_) => Some(self.price(&by_model, stage)?),
             None => None,
         };
-        let mut outcome = Outcome::default();
+        let limits_tokens = self.0.tokens.is_some() || self.0.usd.is_some();
+        let mut found: Vec<_> = untold(&calls).filter(|_| limits_tokens).into_iter().collect();
         let mut check = |name: &str, is_over: bool, most: String, used: String| {
-            outcome.mismatches.extend(is_over.then(|| Mismatch::new(name, format!("at most {most}"), used)));
+            found.extend(is_over.then(|| Mismatch::new(name, format!("at most {most}"), used)));
         };
         if let Some(most) = self.0.time {
             check("time", time > most.0, most.to_string(), format!("{} ms", time.as_millis()));
@@ -112,11 +114,11 @@ impl Step for Budget {
         }
         let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let models: BTreeMap<_, _> = by_model.iter().map(|(model, tokens)| (model, tokens.total())).collect();
-        outcome.evidence = json!({ "used": {
+        let evidence = json!({ "used": {
             "time_ms": time_ms, "requests": stage.session.requests, "twin_calls": calls.len(), "tokens": tokens,
             "tokens_by_model": models, "cost_usd": usd,
         } });
-        Ok(outcome)
+        Ok(Outcome { mismatches: found, evidence, ..Outcome::default() })
     }
 }
 
@@ -134,6 +136,15 @@ impl Budget {
         }
         Ok(usd)
     }
+}
+
+/// What cannot be counted is not within any limit.
+fn untold(calls: &[Json]) -> Option<Mismatch> {
+    let models: Vec<_> = calls.iter().filter_map(untold_by).collect();
+    let first = models.first()?;
+    let way_out = "a stream of OpenAI's chat tells it with `stream_options: {include_usage: true}`";
+    let observed = format!("{} without, of `{first}`; {way_out}", plural(models.len(), "answer"));
+    Some(Mismatch::new("usage", "told by every answer of a model", observed))
 }
 
 fn by_model(calls: &[Json]) -> BTreeMap<String, Tokens> {

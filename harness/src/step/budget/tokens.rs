@@ -71,17 +71,35 @@ pub(super) fn price_of<'a>(model: &str, lists: [&'a Prices; 2]) -> Option<&'a Pr
 
 /// The model and the tokens of a call, whole or streamed; `None` where no model answered.
 pub(super) fn used_by(call: &Json) -> Option<(String, Tokens)> {
-    let response = &call["response"];
-    let documents = match (&response["json"], response["text"].as_str()) {
-        (Json::Null, Some(text)) => {
-            events_of(text.as_bytes()).into_iter().map(|mut event| event["json"].take()).collect()
-        }
-        (document, _) => vec![document.clone()],
-    };
+    let documents = documents_of(call);
     // Streams count upwards, so the largest number is the last word.
     let tokens = documents.iter().filter_map(tokens_of).reduce(Tokens::most)?;
     let model = documents.iter().find_map(model_of).or_else(|| model_of(&call["request"]["json"]));
     Some((model.unwrap_or("a model without a name").to_owned(), tokens))
+}
+
+/// The model of a call that answered with a text of its own and did not tell what that used. Where tokens are limited,
+/// such a call would be free.
+pub(super) fn untold_by(call: &Json) -> Option<String> {
+    let documents = documents_of(call);
+    let says = |document: &Json| {
+        let places = ["/choices", "/candidates", "/message/model", "/response/model"];
+        places.iter().any(|place| document.pointer(place).is_some())
+    };
+    let is_untold = documents.iter().any(says) && !documents.iter().any(|document| tokens_of(document).is_some());
+    let model = || documents.iter().find_map(model_of).unwrap_or("a model without a name").to_owned();
+    is_untold.then(model)
+}
+
+/// What was answered: one document, or those of a stream.
+fn documents_of(call: &Json) -> Vec<Json> {
+    let response = &call["response"];
+    match (&response["json"], response["text"].as_str()) {
+        (Json::Null, Some(text)) => {
+            events_of(text.as_bytes()).into_iter().map(|mut event| event["json"].take()).collect()
+        }
+        (document, _) => vec![document.clone()],
+    }
 }
 
 fn model_of(document: &Json) -> Option<&str> {
@@ -125,7 +143,7 @@ fn usage(told: &Json) -> Option<Tokens> {
 mod tests {
     use serde_json::json;
 
-    use super::{Price, Tokens, used_by};
+    use super::{Price, Tokens, untold_by, used_by};
 
     fn tokens(input: u64, output: u64, cache_read: u64, cache_write: u64) -> Tokens {
         Tokens { input, output, cache_read, cache_write }
@@ -173,6 +191,22 @@ mod tests {
         );
         let call = json!({"request": {}, "response": {"status": 200, "text": text}});
         assert_eq!(used_by(&call), Some(("claude".to_owned(), tokens(10, 30, 0, 0))));
+    }
+
+    #[test]
+    fn an_answer_that_tells_no_usage_is_noticed() {
+        let stream = |last: &str| {
+            let chunk = "data: {\"model\":\"gpt\",\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
+            json!({"request": {}, "response": {"status": 200, "text": format!("{chunk}{last}data: [DONE]\n\n")}})
+        };
+        assert_eq!(untold_by(&stream("")), Some("gpt".to_owned()));
+        let told =
+            "data: {\"model\":\"gpt\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n";
+        assert_eq!(untold_by(&stream(told)), None);
+        for other in [json!({"model": "moderation", "results": []}), json!({"input_tokens": 10}), json!({"error": {}})]
+        {
+            assert_eq!(untold_by(&json!({"request": {}, "response": {"json": other}})), None, "{other}");
+        }
     }
 
     #[test]

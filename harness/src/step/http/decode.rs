@@ -7,9 +7,14 @@ use ruzstd::decoding::StreamingDecoder;
 
 const ZSTD_WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024; // RFC 9659: a sender over HTTP must not ask for more
 
+const CODINGS_MAX: usize = 4; // servers use one, proxies add one; each more costs up to `bytes_max` of decoding
+
 /// The body as it was before it was encoded, in the reverse order of `encodings`. An encoding that is not known leaves
 /// the body as it is. `Err` says why there is nothing to look at.
 pub(super) fn decoded(body: Vec<u8>, encodings: &str, bytes_max: usize) -> Result<Vec<u8>, String> {
+    if encodings.split(',').count() > CODINGS_MAX {
+        return Err(format!("a body in more than {CODINGS_MAX} content codings"));
+    }
     let mut body = body;
     for name in encodings.rsplit(',').map(str::trim) {
         if body.is_empty() {
@@ -85,6 +90,14 @@ mod tests {
         assert_eq!(decoded(gzip(&gzip(b"hi")), "gzip, x-gzip", 100).unwrap(), b"hi");
         assert_eq!(decoded(b"hi".to_vec(), "identity", 10).unwrap(), b"hi");
         assert_eq!(decoded(Vec::new(), "gzip", 10).unwrap(), b"", "an answer to HEAD has no body");
+    }
+
+    #[test]
+    fn more_codings_than_anybody_uses_are_refused() {
+        let wrapped = (0..5).fold(b"hi".to_vec(), |body, _| gzip(&body));
+        let refused = decoded(wrapped, "gzip,gzip,gzip,gzip,gzip", 1000).unwrap_err();
+        assert_eq!(refused, "a body in more than 4 content codings");
+        assert_eq!(decoded(b"hi".to_vec(), "a,b,c,d", 10).unwrap(), b"hi");
     }
 
     #[test]

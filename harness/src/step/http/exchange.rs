@@ -177,7 +177,7 @@ impl Exchange<'_> {
             (None, encoded)
         } else {
             let refused = |reason| Ended::no_answer(format!("status {status} with {reason}"));
-            let body = decoded(encoded.clone(), &encodings, BODY_BYTES_MAX).map_err(refused)?;
+            let body = decoded_aside(encoded.clone(), encodings).await.map_err(refused)?;
             (Some(encoded), body)
         };
         let redirects = std::mem::take(&mut progress.redirects);
@@ -262,6 +262,13 @@ async fn read(response: &mut reqwest::Response, progress: &mut Progress) -> Resu
         }
     }
     Ok(body)
+}
+
+/// On a thread of its own: it can be work of a second, and on this one all trials and their time-outs would wait for it.
+async fn decoded_aside(encoded: Vec<u8>, encodings: String) -> Result<Vec<u8>, String> {
+    let decoding = tokio::task::spawn_blocking(move || decoded(encoded, &encodings, BODY_BYTES_MAX));
+    // A panic there is one here, where the run contains it.
+    decoding.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 fn written(headers: &HeaderMap) -> Vec<(String, String)> {

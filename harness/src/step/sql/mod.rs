@@ -3,6 +3,7 @@
 //! Arguments are bound, never written into the statement. Reading is the default: a scenario that arranges data says
 //! `access: read_write`. Values are JSON as near as it goes: see `postgres_value` and `sqlite`.
 
+mod metered;
 mod postgres;
 mod postgres_tls;
 mod postgres_value;

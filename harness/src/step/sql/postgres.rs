@@ -11,10 +11,17 @@ use tokio_postgres::{
     Client, Config, NoTls,
     config::{Host, SslMode},
     error::{ErrorPosition, SqlState},
+    tls::MakeTlsConnect,
     types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked},
 };
 
-use super::{Access, Answer, Refusal, Rows, Statement, check_names, pointed, postgres_tls::Tls, postgres_value::Cell};
+use super::{
+    Access, Answer, Refusal, Rows, Statement, check_names,
+    metered::{Metered, Spent},
+    pointed,
+    postgres_tls::Tls,
+    postgres_value::Cell,
+};
 use crate::subject::root_cause;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -38,7 +45,8 @@ pub(super) async fn run(url: &str, statement: &Statement) -> Result<Answer, Refu
     let connecting = timeout(CONNECT_WITHIN, Connection::open(url));
     let connection = connecting.await.map_err(|_| Refusal::Unreachable("no answer".to_owned()))??;
     let asking = connection.ask(statement);
-    timeout(statement.timeout + GRACE, asking).await.map_err(|_| too_late(statement))?
+    let answer = timeout(statement.timeout + GRACE, asking).await.map_err(|_| too_late(statement))?;
+    answer.map_err(|refusal| connection.spent.explain(refusal))
 }
 
 fn too_late(statement: &Statement) -> Refusal {
@@ -47,6 +55,7 @@ fn too_late(statement: &Statement) -> Refusal {
 
 struct Connection {
     client: Client,
+    spent: Spent,
     driver: JoinHandle<()>,
 }
 
@@ -60,25 +69,33 @@ impl Connection {
     async fn open(url: &str) -> Result<Self, Refusal> {
         let unreachable = |error: tokio_postgres::Error| Refusal::Unreachable(words(&error));
         let config: Config = url.parse().map_err(unreachable)?;
+        let dialled = Metered::dial(&config).await;
+        let (stream, spent) = dialled.map_err(|error| Refusal::Unreachable(error.to_string()))?;
         // A server's own certificate says nothing: without `sslmode=require` there is no point in asking for it.
         if config.get_ssl_mode() == SslMode::Require {
-            let tls = Tls::new().map_err(Refusal::Unreachable)?;
-            let (client, connection) = config.connect(tls).await.map_err(unreachable)?;
-            return Ok(Self::driven(client, connection));
+            let name = config.get_hosts().iter().find_map(|host| match host {
+                Host::Tcp(name) => Some(name.as_str()),
+                Host::Unix(_) => None,
+            });
+            let mut tls = Tls::new().map_err(Refusal::Unreachable)?;
+            let tls = MakeTlsConnect::<Metered>::make_tls_connect(&mut tls, name.unwrap_or_default());
+            let tls = tls.map_err(|error| Refusal::Unreachable(error.to_string()))?;
+            let (client, connection) = config.connect_raw(stream, tls).await.map_err(unreachable)?;
+            return Ok(Self::driven(client, connection, spent));
         }
-        let (client, connection) =
-            config.clone().ssl_mode(SslMode::Disable).connect(NoTls).await.map_err(unreachable)?;
-        Ok(Self::driven(client, connection))
+        let plain = config.clone().ssl_mode(SslMode::Disable).connect_raw(stream, NoTls).await;
+        let (client, connection) = plain.map_err(unreachable)?;
+        Ok(Self::driven(client, connection, spent))
     }
 
-    fn driven<S, T>(client: Client, connection: tokio_postgres::Connection<S, T>) -> Self
+    fn driven<S, T>(client: Client, connection: tokio_postgres::Connection<S, T>, spent: Spent) -> Self
     where
         S: io::AsyncRead + io::AsyncWrite + Unpin + Send + 'static,
         T: io::AsyncRead + io::AsyncWrite + Unpin + Send + 'static,
     {
         // What breaks the connection is told to the client's own calls.
         let driver = tokio::spawn(async move { connection.await.unwrap_or_default() });
-        Self { client, driver }
+        Self { client, spent, driver }
     }
 
     async fn ask(&self, statement: &Statement) -> Result<Answer, Refusal> {

@@ -24,7 +24,7 @@ use tokio_tungstenite::{
 };
 
 use super::super::{
-    stream::{BYTES_MAX, Source, with_json},
+    stream::{BYTES_MAX, MESSAGES_MAX, Source, with_json},
     tls,
 };
 use crate::{expect::Response, subject::root_cause};
@@ -90,12 +90,18 @@ impl Socket {
 
     /// Waits for the answer to a ping. What else comes meanwhile is kept.
     pub(super) async fn pong(&mut self, payload: &[u8]) -> Result<(), String> {
+        let size = |message: &Json| message["data"].as_str().map_or(0, str::len);
+        let mut bytes: usize = self.ready.iter().map(size).sum();
         loop {
             if self.pongs.drain(..).any(|pong| pong == payload) {
                 return Ok(());
             }
             let message = self.receive().await?.ok_or("the connection was closed")?;
+            bytes += message.as_ref().map_or(0, size);
             self.ready.extend(message);
+            if self.ready.len() > MESSAGES_MAX || bytes > BYTES_MAX {
+                return Err(format!("a flood before it: more than {MESSAGES_MAX} messages or {BYTES_MAX} bytes"));
+            }
         }
     }
 

@@ -150,7 +150,8 @@ impl SubjectConfig {
         let is_seen = matches!(ready.sign, ReadySign::Http(_) | ReadySign::Tcp);
         let other = Self::already_running(name);
         let ready = if is_seen { ready } else { other.ready };
-        Self { name: self.name, ready, reset: self.reset, scenarios: self.scenarios, source: self.source, ..other }
+        let Self { start, build, twins, isolation, further_ports, reuse, .. } = other;
+        Self { start, build, twins, isolation, further_ports, reuse, ready, ..self }
     }
 
     /// Whether all trials meet the same running subject, which is reset before each: then they cannot overlap.
@@ -231,6 +232,15 @@ mod tests {
         assert!(matches!(config.ready.sign, ReadySign::Http(path) if path == "/health"));
         assert_eq!(config.scenarios, ["scenarios"]);
         assert_eq!(config.twins.len(), 1);
+    }
+
+    #[test]
+    fn a_subject_that_runs_elsewhere_keeps_what_steps_go_by() {
+        let yaml = "subject: shop\nbuild: { argv: [make] }\nstart: { argv: [app] }\nreuse: true\ntwins: { stripe: {} }\n\
+                    env_allow: [A]\norigins: [\"http://127.0.0.1:9000\"]\nprices: { m: { input_usd: 1, output_usd: 2 } }\n";
+        let config = read(yaml).unwrap().elsewhere("http://127.0.0.1:1");
+        assert_eq!((config.origins.len(), config.prices.iter().count(), config.env_allow.len()), (1, 1, 1));
+        assert!(config.is_elsewhere() && config.build.is_none() && config.twins.is_empty() && !config.reuse);
     }
 
     #[test]
