@@ -18,8 +18,9 @@ use rustix::{
 };
 use tempfile::TempDir;
 
-/// Distinctive: what has this name in the system's folder for temporary files is ours.
-const PREFIX: &str = "harness-trial-";
+use crate::subject::kill_marked;
+
+const NAME_BYTES: usize = 6; // drawn; as many follow that say whose it is
 const ATTEMPTS_MAX: usize = 8; // each is lost only to a process that looks for leftovers in the same microseconds
 
 /// A folder of its own, empty at first.
@@ -45,7 +46,7 @@ impl Scratch {
     /// Like [`Self::new`].
     pub fn new_in(parent: &Path) -> io::Result<Self> {
         for _ in 0..ATTEMPTS_MAX {
-            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+            let folder = tempfile::Builder::new().prefix(&name(rand::random())).rand_bytes(0).tempdir_in(parent)?;
             if let Some(held) = hold(folder.path())? {
                 return Ok(Self { folder, _held: held });
             }
@@ -57,12 +58,13 @@ impl Scratch {
         self.folder.path()
     }
 
-    /// Removes what dead owners have left below `parent`. What cannot be removed is only in the way; it is tried again
+    /// Removes what dead owners have left below `parent`, and kills what they had started there. What cannot be removed is only in the way; it is tried again
     /// next time.
     pub fn sweep(parent: &Path) {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-            let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+            let is_ours = is_ours(&entry.file_name().to_string_lossy());
             if is_ours && let Ok(Some(_held)) = hold(&entry.path()) {
+                kill_marked(&entry.path());
                 fs::remove_dir_all(entry.path()).ok();
             }
         }
@@ -73,6 +75,19 @@ impl Scratch {
         static SWEPT: Once = Once::new();
         SWEPT.call_once(|| Self::sweep(&std::env::temp_dir()));
     }
+}
+
+/// A subject sees the name and must not be able to tell that it is tested, so nothing in it says so: what we know it by
+/// is that its second half is computed of the first.
+fn name(drawn: [u8; NAME_BYTES]) -> String {
+    let sign = blake3::derive_key("harness 2026 scratch folder", &drawn);
+    format!("tmp{}{}", hex::encode(drawn), hex::encode(&sign[..NAME_BYTES]))
+}
+
+fn is_ours(entry: &str) -> bool {
+    let mut drawn = [0; NAME_BYTES];
+    let digits = entry.strip_prefix("tmp").and_then(|digits| digits.get(..2 * NAME_BYTES));
+    digits.is_some_and(|digits| hex::decode_to_slice(digits, &mut drawn).is_ok()) && name(drawn) == entry
 }
 
 /// Locks a folder of this user; `None` where somebody else has it, or it is not there any more.
@@ -99,18 +114,18 @@ fn hold(path: &Path) -> io::Result<Option<File>> {
 mod tests {
     use std::fs;
 
-    use super::{PREFIX, Scratch, hold};
+    use super::{Scratch, hold, is_ours, name};
 
     #[test]
     fn what_has_an_owner_and_what_has_another_name_stays() {
         let parent = tempfile::tempdir().unwrap();
         let owned = Scratch::new_in(parent.path()).unwrap();
         let foreign = parent.path().join("somebody-elses");
-        let left = parent.path().join(format!("{PREFIX}left"));
+        let left = parent.path().join(name([1; 6]));
         for folder in [owned.path(), &foreign, &left] {
             fs::create_dir_all(folder.join("data")).unwrap();
         }
-        let link = parent.path().join(format!("{PREFIX}link"));
+        let link = parent.path().join(name([2; 6]));
         std::os::unix::fs::symlink(&foreign, &link).unwrap();
 
         Scratch::sweep(parent.path());
@@ -121,6 +136,16 @@ mod tests {
         let path = owned.path().to_owned();
         drop(owned);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_name_is_known_by_its_second_half_and_tells_nothing() {
+        let ours = name([7; 6]);
+        assert!(
+            is_ours(&ours) && !is_ours(&format!("{ours}0")) && !is_ours("tmp") && !is_ours("tmpö7890123456789"),
+            "{ours}"
+        );
+        assert!(!ours.contains("harness") && !ours.contains("trial"));
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::{
     text::Scope,
 };
 
+/// To start something, not until it is ready: longer than any engine of containers thinks about a request.
+const LAUNCH_WITHIN: Duration = Duration::from_secs(180);
+
 /// The state of one trial while its steps run.
 pub(crate) struct Stage<'a> {
     pub(crate) scope: Scope,
@@ -185,7 +188,10 @@ impl<'a> SubjectSlot<'a> {
     pub(crate) async fn launch(&mut self) -> Result<(), Halt> {
         let Some(request) = self.subject.request.clone() else { return Ok(()) };
         self.subject.close().await;
-        let running = self.actor.launcher.launch(request).await.map_err(halt)?;
+        let launched = tokio::time::timeout(LAUNCH_WITHIN, self.actor.launcher.launch(request)).await;
+        let late =
+            |_| Halt::Infra(format!("nothing was started within {LAUNCH_WITHIN:?}; is the disk or the engine stuck?"));
+        let running = launched.map_err(late)?.map_err(halt)?;
         self.subject.base_url = Some(running.base_url());
         self.subject.running = Some(running);
         Ok(())

@@ -4,16 +4,22 @@
 
 use std::{
     collections::BTreeSet,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, set_child_subreaper, waitpid,
+};
 
 use super::Leaks;
 
-const ROUNDS_MAX: usize = 32; // what is killed may have started others meanwhile; these are its orphans
+const ROUNDS_MAX: usize = 10; // what is killed may have started others meanwhile
 const DYING: Duration = Duration::from_millis(1); // about as long as it takes the kernel to bury one
 
 /// When a process started, in ticks since the machine did. Numbers of processes begin anew at some point; this does not.
@@ -27,59 +33,90 @@ impl Birth {
     }
 }
 
-/// A process that was started here, for as long as it may leave others behind.
+/// A process that was started here as the leader of a group. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Leader {
-    pub(super) id: Pid,
+    id: Pid,
     birth: Option<Birth>,
+    /// All that it starts carries this.
+    tmp_dir: PathBuf,
     nursery: Nursery,
+    has_ended: AtomicBool,
 }
 
 impl Leader {
-    pub(super) fn new(id: Pid, nursery: &Nursery) -> Self {
+    pub(super) fn new(id: Pid, tmp_dir: &Path, nursery: &Nursery) -> Self {
         let birth = Birth::of(id);
         nursery.open(raw(id), birth);
-        Self { id, birth, nursery: nursery.clone() }
+        Self { id, birth, tmp_dir: tmp_dir.to_owned(), nursery: nursery.clone(), has_ended: AtomicBool::new(false) }
     }
 
-    /// All that descends from it and has left its group. To be asked before it is killed: orphans have no ancestors.
-    pub(super) fn family(&self) -> Family {
-        let processes = processes();
-        let mut ancestors = BTreeSet::from([raw(self.id)]);
-        let is_alive = processes.iter().any(|process| process.id == raw(self.id) && Some(process.birth) == self.birth);
+    /// Sends its group a signal, which may be gone already.
+    pub(super) fn signal(&self, signal: Signal) {
+        // Its number may be that of another one since it was collected, and so may its group's.
+        if Birth::of(self.id).is_none_or(|birth| Some(birth) == self.birth) {
+            kill_process_group(self.id, signal).ok();
+        }
+    }
+
+    /// Kills its group, and kills and names what had left that. To be asked once: nothing can be left after that.
+    pub(super) fn end(&self) -> Leaks {
+        if self.has_ended.swap(true, Ordering::Relaxed) {
+            return Leaks::default();
+        }
+        // Before it is killed: orphans have no ancestors.
+        let mut left = self.escaped_family();
+        self.signal(Signal::KILL);
+        let mut named = BTreeSet::new();
+        for _ in 0..ROUNDS_MAX {
+            let processes = processes();
+            let open = self.nursery.close(raw(self.id));
+            let escaped =
+                processes.into_iter().filter(|process| process.group != raw(self.id) && process.id != raw(self.id));
+            left.extend(escaped.filter(|process| open.have_left(process) || self.marked(process)));
+            let killed: Vec<_> = left.drain(..).filter_map(|process| process.killed()).collect();
+            if killed.is_empty() {
+                break;
+            }
+            named.extend(killed);
+            thread::sleep(DYING);
+        }
+        Leaks { processes: named.into_iter().collect() }
+    }
+
+    /// All that descends from it and has left its group.
+    fn escaped_family(&self) -> Vec<Process> {
+        // Most commands have ended by themselves.
+        if self.birth.is_none() || Birth::of(self.id) != self.birth {
+            return Vec::new();
+        }
+        let mut family = BTreeSet::from([raw(self.id)]);
         // A child is no older than its parent, so one look at all in the order of their births finds every generation.
-        let escaped = processes.into_iter().filter(|process| {
-            is_alive
-                && ancestors.contains(&process.parent)
-                && ancestors.insert(process.id)
-                && process.group != raw(self.id)
-        });
-        Family(escaped.collect())
+        let descends = |process: &Process| family.contains(&process.parent) && family.insert(process.id);
+        let escaped = processes().into_iter().filter(descends);
+        escaped.filter(|process| process.group != raw(self.id)).collect()
     }
 
-    /// Kills and names what it left, apart from its group, which was killed already.
-    pub(super) fn sweep(&self, family: Family, tmp_dir: &Path) -> Leaks {
-        let mut found: Vec<_> = family.0.iter().filter_map(Process::killed).collect();
-        let mark = format!("TMPDIR={}\0", tmp_dir.display());
-        let processes = processes().into_iter();
-        let young = processes.filter(|process| Some(process.birth) >= self.birth && process.group != raw(self.id));
-        found.extend(young.filter(|process| process.carries(mark.as_bytes())).filter_map(|process| process.killed()));
-        found.extend(self.nursery.close(raw(self.id)));
-        found.sort();
-        found.dedup();
-        Leaks { processes: found }
+    fn marked(&self, process: &Process) -> bool {
+        Some(process.birth) >= self.birth && process.carries(&mark(&self.tmp_dir, "\0"))
     }
 }
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        self.nursery.close(raw(self.id));
+        self.end();
     }
 }
 
-/// What descended from a [`Leader`] while it lived.
-#[derive(Debug, Default)]
-pub(super) struct Family(Vec<Process>);
+/// Kills what a harness that was killed has left behind: everything whose TMPDIR is in `folder`.
+pub(crate) fn kill_marked(folder: &Path) {
+    let mark = mark(folder, "");
+    processes().iter().filter(|process| process.carries(&mark)).for_each(|process| drop(process.killed()));
+}
+
+fn mark(folder: &Path, end: &str) -> Vec<u8> {
+    format!("TMPDIR={}{end}", folder.display()).into_bytes()
+}
 
 /// Takes orphans in, if this process is one that adopts. An orphan does not tell whose child it was: it may be that of
 /// everything that ran when it was born. So it is killed when the last of these has ended, which is at once where trials
@@ -108,26 +145,24 @@ impl Nursery {
         }
     }
 
-    /// Kills and names the orphans that cannot be anybody else's.
-    fn close(&self, id: i32) -> Vec<String> {
-        let Some(open) = &self.0 else { return Vec::new() };
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(position) = open.iter().position(|one| one.id == id) else { return Vec::new() };
-        open.remove(position);
-        let mut named = Vec::new();
-        for _ in 0..ROUNDS_MAX {
-            let adopted = processes().into_iter().filter(|process| process.parent == raw(getpid()));
-            // The rest of its own group is dying.
-            let orphans = adopted.filter(|process| ![process.id, process.group].contains(&id));
-            let orphans = orphans.filter(|process| !open.iter().any(|one| one.may_have_left(process)));
-            let killed: Vec<_> = orphans.filter_map(|process| process.killed()).collect();
-            if killed.is_empty() {
-                break;
-            }
-            named.extend(killed);
-            std::thread::sleep(DYING);
+    /// Forgets one that runs, and gives those who have ended.
+    fn close(&self, id: i32) -> Ended<'_> {
+        let mut open = self.0.as_ref().map(|open| open.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(open) = &mut open {
+            open.retain(|one| one.id != id);
         }
-        named
+        Ended(open)
+    }
+}
+
+/// Everything that was started here and does not run any more.
+struct Ended<'a>(Option<MutexGuard<'a, Vec<Open>>>);
+
+impl Ended<'_> {
+    /// Whether a process is an orphan of theirs, and cannot be of anything that runs.
+    fn have_left(&self, process: &Process) -> bool {
+        let may_be_of = |one: &Open| [process.id, process.group].contains(&one.id) || one.birth <= Some(process.birth);
+        process.parent == raw(getpid()) && self.0.as_ref().is_some_and(|open| !open.iter().any(may_be_of))
     }
 }
 
@@ -180,12 +215,6 @@ impl Process {
             waitpid(Some(pid), WaitOptions::NOHANG).ok();
         }
         (!self.is_dead).then(|| format!("{} {}", self.id, name.trim()))
-    }
-}
-
-impl Open {
-    fn may_have_left(&self, process: &Process) -> bool {
-        [process.id, process.group].contains(&self.id) || self.birth <= Some(process.birth)
     }
 }
 

@@ -30,6 +30,7 @@ pub use url::UrlLauncher;
 
 pub(crate) use config::{ReadyCheck, Reset, schema as config_schema};
 use isolation::Isolation;
+pub(crate) use leaks::kill_marked;
 pub(crate) use log::{tail, whole};
 pub(crate) use ports::PortLease;
 pub(crate) use ready::{root_cause, wait_ready};

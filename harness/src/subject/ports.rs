@@ -1,9 +1,11 @@
 //! Free loopback ports for subjects.
 
 use std::{
-    collections::BTreeSet,
     net::{Ipv4Addr, TcpListener},
-    sync::{Mutex, PoisonError},
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixListener},
+    },
 };
 
 /// Below the kernel's ephemeral range (from 32768), so that no outgoing connection and no twin takes the port between
@@ -11,34 +13,31 @@ use std::{
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 
-static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-
-/// A port that no other trial of this process is given. Free again when dropped.
+/// A port that no other trial on this machine is given. Free again when dropped.
 #[derive(Debug)]
-pub(crate) struct PortLease(u16);
+pub(crate) struct PortLease {
+    port: u16,
+    _claim: UnixListener,
+}
 
 impl PortLease {
     /// `None` where all of the range is in use. Other harnesses on the machine start looking elsewhere.
     pub(crate) fn take() -> Option<Self> {
         let start: u16 = rand::random_range(0..COUNT);
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..COUNT).map(|n| FIRST + (start + n) % COUNT).find(|port| !taken.contains(port) && is_free(*port)).map(
-            |port| {
-                taken.insert(port);
-                Self(port)
-            },
-        )
+        let lease = |port| Some(Self { port, _claim: claim(port).filter(|_| is_free(port))? });
+        (0..COUNT).map(|n| FIRST + (start + n) % COUNT).find_map(lease)
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.0
+        self.port
     }
 }
 
-impl Drop for PortLease {
-    fn drop(&mut self) {
-        TAKEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
-    }
+/// The subject binds it only later: until then another harness would find it free. Names of this kind belong to a network,
+/// as ports do, and the kernel gives them back whatever kills their owner.
+fn claim(port: u16) -> Option<UnixListener> {
+    let name = SocketAddr::from_abstract_name(format!("port/{port}")).ok()?;
+    UnixListener::bind_addr(&name).ok()
 }
 
 fn is_free(port: u16) -> bool {
@@ -47,12 +46,21 @@ fn is_free(port: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::PortLease;
+    use super::{PortLease, claim};
 
     #[test]
     fn leased_ports_are_distinct_and_free() {
         let leases: Vec<_> = (0..50).map(|_| PortLease::take().unwrap()).collect();
         let ports: std::collections::BTreeSet<_> = leases.iter().map(PortLease::port).collect();
         assert_eq!(ports.len(), leases.len());
+    }
+
+    #[test]
+    fn a_leased_port_is_nobody_elses_even_before_it_is_bound() {
+        let lease = PortLease::take().unwrap();
+        let port = lease.port();
+        assert!(claim(port).is_none(), "this process stands for another one");
+        drop(lease);
+        assert!(claim(port).is_some());
     }
 }

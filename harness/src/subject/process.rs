@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use reqwest::Url;
-use rustix::process::{Pid, kill_process_group};
+use rustix::process::{Pid, Signal as UnixSignal};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, ChildStdin, Command},
@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     ExecOutput, ExecRequest, Exit, LaunchError, LaunchRequest, Launcher, Leaks, Running, Signal, Terminal,
     TerminalOutput,
-    leaks::{Family, Leader, Nursery},
+    leaks::{Leader, Nursery},
     log::Log,
     pty,
 };
@@ -108,11 +108,11 @@ pub(super) fn program_path(program: &str, cwd: &Path) -> PathBuf {
     if program.contains('/') { cwd.join(program) } else { PathBuf::from(program) }
 }
 
-fn spawn(command: Option<Command>, argv: &[String], nursery: &Nursery) -> Result<Group, LaunchError> {
+fn spawn(command: Option<Command>, argv: &[String], tmp_dir: &Path, nursery: &Nursery) -> Result<Group, LaunchError> {
     let program = argv.first().cloned().unwrap_or_default();
     let mut command = command.ok_or_else(empty)?;
     let child = command.spawn().map_err(|error| refused(program, &error))?;
-    Ok(Group::of(child, nursery))
+    Ok(Group::of(child, tmp_dir, nursery))
 }
 
 fn empty() -> LaunchError {
@@ -140,13 +140,13 @@ impl Launcher for ProcessLauncher {
         if let Some(command) = &mut command {
             command.env("TMPDIR", &tmp_dir).stdin(Stdio::null());
         }
-        let mut group = spawn(command, &request.argv, &self.nursery)?;
+        let mut group = spawn(command, &request.argv, &tmp_dir, &self.nursery)?;
         let pumps = [
             group.child.stdout.take().map(|stream| log.pump(stream)),
             group.child.stderr.take().map(|stream| log.pump(stream)),
         ];
         let base_url = format!("http://127.0.0.1:{}", request.port).parse().expect("a loopback URL");
-        Ok(Box::new(Process { group, pumps: pumps.into_iter().flatten().collect(), base_url, tmp_dir }))
+        Ok(Box::new(Process { group, pumps: pumps.into_iter().flatten().collect(), base_url }))
     }
 
     async fn exec(&self, request: ExecRequest) -> Result<ExecOutput, LaunchError> {
@@ -157,7 +157,7 @@ impl Launcher for ProcessLauncher {
             command.env("TMPDIR", &tmp_dir);
         }
         let started = Instant::now();
-        let mut group = spawn(command, &request.argv, &self.nursery)?;
+        let mut group = spawn(command, &request.argv, &tmp_dir, &self.nursery)?;
         let input = feed(group.child.stdin.take(), request.stdin);
         let streams = [group.child.stdout.take().map(reader), group.child.stderr.take().map(reader)];
         let [stdout, stderr] = streams.map(|stream| collect(stream, request.output_bytes_max));
@@ -166,20 +166,19 @@ impl Launcher for ProcessLauncher {
             Err(_) => Exit::TimedOut,
         };
         // Children that were left in the group hold the pipes open; they have no business after the command's end.
-        let family = group.leader.family();
-        group.kill();
+        let leaks = group.leader.end();
         input.abort();
-        let leaks = group.leader.sweep(family, &tmp_dir);
         let [(stdout, cut_out), (stderr, cut_err)] = [drained(stdout).await, drained(stderr).await];
         Ok(ExecOutput { exit, stdout, stderr, truncated: cut_out || cut_err, duration: started.elapsed(), leaks })
     }
 
     async fn exec_on_terminal(&self, request: ExecRequest, terminal: Terminal) -> Result<TerminalOutput, LaunchError> {
         let command = self.terminal_command(&request).ok_or_else(empty)?;
-        let (group, reader, writer) = pty::open(command, &terminal, &request.argv, &self.nursery)?;
+        let tmp_dir = tmp_dir(&request);
+        let (group, reader, writer) = pty::open(command, &terminal, &request.argv, tmp_dir, &self.nursery)?;
         let leader = Arc::clone(&group.leader);
         let mut left = pty::Session::new(group, reader, writer).run(&request, &terminal).await;
-        left.output.leaks = leader.sweep(Family::default(), tmp_dir(&request));
+        left.output.leaks = leader.end();
         Ok(left)
     }
 }
@@ -229,26 +228,17 @@ pub(super) fn exit_of(status: ExitStatus) -> Exit {
     status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or_default()), Exit::Code)
 }
 
-/// A child that leads a process group. Dropping it kills the group.
+/// A child that leads a process group. Dropping it kills the group, and what had left it.
 pub(super) struct Group {
     leader: Arc<Leader>,
     child: Child,
 }
 
 impl Group {
-    pub(super) fn of(child: Child, nursery: &Nursery) -> Self {
+    pub(super) fn of(child: Child, tmp_dir: &Path, nursery: &Nursery) -> Self {
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let id = id.expect("a child that was not waited for has a pid");
-        Self { leader: Arc::new(Leader::new(id, nursery)), child }
-    }
-
-    fn kill(&self) {
-        self.signal(rustix::process::Signal::KILL);
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        // The group may be gone already.
-        kill_process_group(self.leader.id, signal).ok();
+        Self { leader: Arc::new(Leader::new(id, tmp_dir, nursery)), child }
     }
 }
 
@@ -259,13 +249,7 @@ impl pty::Behind for Group {
     }
 
     async fn kill(&mut self) {
-        Self::kill(self);
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
+        self.leader.signal(UnixSignal::KILL);
     }
 }
 
@@ -273,7 +257,6 @@ struct Process {
     group: Group,
     pumps: Vec<JoinHandle<()>>,
     base_url: Url,
-    tmp_dir: PathBuf,
 }
 
 #[async_trait]
@@ -284,10 +267,10 @@ impl Running for Process {
 
     async fn stop(&mut self, how: Signal) -> Result<(), LaunchError> {
         if how == Signal::Term {
-            self.group.signal(rustix::process::Signal::TERM);
+            self.group.leader.signal(UnixSignal::TERM);
             timeout(TERM_GRACE, self.group.child.wait()).await.ok();
         }
-        self.group.kill();
+        self.group.leader.signal(UnixSignal::KILL);
         self.group.child.wait().await.ok();
         Ok(())
     }
@@ -297,10 +280,8 @@ impl Running for Process {
     }
 
     async fn close(mut self: Box<Self>) -> Leaks {
-        let family = self.group.leader.family();
-        self.group.kill();
+        let leaks = self.group.leader.end();
         self.group.child.wait().await.ok();
-        let leaks = self.group.leader.sweep(family, &self.tmp_dir);
         for pump in self.pumps.drain(..) {
             let stop = pump.abort_handle();
             timeout(DRAIN, pump).await.ok();

@@ -2,7 +2,7 @@
 //!
 //! One loop reads, writes and waits, so that a command that floods, or never reads, holds nothing up.
 
-use std::{io, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use pty_process::{OwnedReadPty, OwnedWritePty, Size};
@@ -25,6 +25,7 @@ pub(super) fn open(
     command: pty_process::Command,
     terminal: &Terminal,
     argv: &[String],
+    tmp_dir: &Path,
     nursery: &Nursery,
 ) -> Result<(Group, OwnedReadPty, OwnedWritePty), LaunchError> {
     let program = argv.first().cloned().unwrap_or_default();
@@ -37,7 +38,7 @@ pub(super) fn open(
         other => refused(program, &io::Error::other(other)),
     })?;
     let (reader, writer) = pty.into_split();
-    Ok((Group::of(child, nursery), reader, writer))
+    Ok((Group::of(child, tmp_dir, nursery), reader, writer))
 }
 
 /// TERM, unless the scenario says otherwise.

@@ -11,6 +11,8 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
+use crate::text::Period;
+
 use super::{ExecRequest, Exit, LaunchRequest, Launcher, ReadyCheck, Running, TreeAccess, config::ReadySign, log};
 
 const PROBE_EVERY_MIN: Duration = Duration::from_millis(2); // a fast subject must not wait for us
@@ -34,14 +36,14 @@ pub(crate) async fn wait_ready(
     launcher: &dyn Launcher,
 ) -> Result<(), NotReady> {
     let deadline = Instant::now() + check.within;
-    let expected = format!("{} within {} ms", check.sign.words(), check.within.as_millis());
+    let expected = format!("{} within {}", check.sign.words(), Period(check.within));
     let mut pause = PROBE_EVERY_MIN;
     if matches!(check.sign, ReadySign::Nothing) {
         return Ok(());
     }
     loop {
         if let Some(exit) = running.try_exit() {
-            return Err(NotReady { expected, observed: format!("the subject ended early with {exit}") });
+            return Err(ended(expected, &exit));
         }
         let base = running.base_url();
         let probe = match &check.sign {
@@ -49,7 +51,11 @@ pub(crate) async fn wait_ready(
             sign => timeout_at(deadline, probe(&base, sign, http, &request.log)).await,
         };
         let seen = match probe {
-            Ok(Ok(())) => return Ok(()),
+            // Whoever answered may be another one, where the subject died of a port that is taken.
+            Ok(Ok(())) => match running.try_exit() {
+                None => return Ok(()),
+                Some(exit) => return Err(ended(expected, &exit)),
+            },
             Ok(Err(seen)) => seen,
             Err(_) => "no answer".to_owned(),
         };
@@ -59,6 +65,10 @@ pub(crate) async fn wait_ready(
         sleep(pause).await;
         pause = (pause * 2).min(PROBE_EVERY_MAX);
     }
+}
+
+fn ended(expected: String, exit: &str) -> NotReady {
+    NotReady { expected, observed: format!("the subject ended early with {exit}") }
 }
 
 /// `Err` says what was seen instead.

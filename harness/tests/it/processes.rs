@@ -92,7 +92,7 @@ async fn a_subject_that_is_never_ready_fails() {
     let record = python_trial(python_ready("never_ready", "{ http: /health, within: 300ms }"), GET_NOTE).await;
     assert_eq!(record.verdict, Verdict::Unsatisfied);
     let message = record.failure.unwrap().message;
-    assert!(message.contains("`GET /health` to answer 2xx within 300 ms"), "{message}");
+    assert!(message.contains("`GET /health` to answer 2xx within 300ms"), "{message}");
 }
 
 #[tokio::test]

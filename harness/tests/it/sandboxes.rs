@@ -270,7 +270,7 @@ async fn a_subject_that_listens_nowhere_is_not_ready_and_one_that_ends_leaves_it
         shown(&[])
     );
     let message = run_of(config(&deaf), step).await.failure.unwrap().message;
-    assert!(message.contains("the port to take connections within 500 ms"), "{message}");
+    assert!(message.contains("the port to take connections within 500ms"), "{message}");
     assert!(message.ends_with("thinking"), "{message}");
     let message = run_of(subject(&shown(&[]), "exits_early"), step).await.failure.unwrap().message;
     assert!(message.contains("ended early with exit code 3; the end of its log:\ncannot open the ledger"), "{message}");

@@ -36,6 +36,8 @@ use super::{
 pub(super) const SOCKET_DEFAULT: &str = "/var/run/docker.sock";
 const ANSWER_WITHIN_SECONDS: u64 = 120; // of one request to the engine; a loaded machine starts slowly
 const OWNER: &str = "harness.owner"; // label: the process id of the harness that made the container
+const PLACE: &str = "harness.place"; // label: where that number means something
+const STRANGER_KEPT_SECONDS: i64 = 24 * 60 * 60; // of one that runs where this process cannot look
 const NOT_FOUND: u16 = 404;
 const BAD_REQUEST: u16 = 400;
 const DRAIN: Duration = Duration::from_millis(500); // for the last output of a dead container
@@ -104,7 +106,10 @@ impl ContainerLauncher {
             attach_stdin: Some(stdin == Stdin::Open),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
-            labels: Some(HashMap::from([(OWNER.to_owned(), std::process::id().to_string())])),
+            labels: Some(HashMap::from([
+                (OWNER.to_owned(), std::process::id().to_string()),
+                (PLACE.to_owned(), place()),
+            ])),
             host_config: Some(self.host_config(network, cell)),
             ..ContainerCreateBody::default()
         };
@@ -285,9 +290,9 @@ async fn collect(
 async fn remove_orphans(docker: &Docker) -> Result<(), DockerError> {
     let labelled = ListContainersOptionsBuilder::new().all(true).filters(&HashMap::from([("label", vec![OWNER])]));
     for summary in docker.list_containers(Some(labelled.build())).await? {
-        let owner = summary.labels.as_ref().and_then(|labels| labels.get(OWNER)?.parse::<u32>().ok());
-        let is_orphan = owner.is_none_or(|owner| !Path::new(&format!("/proc/{owner}")).exists());
-        if let Some(id) = summary.id.filter(|_| is_orphan) {
+        let label = |name| summary.labels.as_ref().and_then(|labels| labels.get(name)).map_or("", String::as_str);
+        let age = summary.created.map_or(0, |created| jiff::Timestamp::now().as_second() - created);
+        if let Some(id) = summary.id.filter(|_| is_orphan(label(OWNER), label(PLACE), age)) {
             let force = RemoveContainerOptionsBuilder::new().force(true).build();
             // Another harness may be doing the same.
             docker.remove_container(&id, Some(force)).await.ok();
@@ -296,7 +301,38 @@ async fn remove_orphans(docker: &Docker) -> Result<(), DockerError> {
     Ok(())
 }
 
+/// Two of CI's jobs may share an engine, each with processes of its own.
+fn place() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), namespace.display())
+}
+
+fn is_orphan(owner: &str, at: &str, age_seconds: i64) -> bool {
+    match owner.parse::<u32>() {
+        Ok(owner) if at == place() => !Path::new(&format!("/proc/{owner}")).exists(),
+        _ => age_seconds > STRANGER_KEPT_SECONDS,
+    }
+}
+
 fn no_engine(error: &DockerError) -> LaunchError {
     let reason = format!("the Docker engine does not answer: {error}");
     LaunchError::Machine { program: "docker".to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STRANGER_KEPT_SECONDS, is_orphan, place};
+
+    #[test]
+    fn a_container_is_left_to_those_who_can_know_its_owner() {
+        let mut dead = std::process::Command::new("true").spawn().unwrap();
+        dead.wait().unwrap();
+        let [dead, alive] = [dead.id(), std::process::id()].map(|id| id.to_string());
+        assert!(is_orphan(&dead, &place(), 0));
+        assert!(!is_orphan(&alive, &place(), STRANGER_KEPT_SECONDS + 1));
+        for (owner, at) in [(dead.as_str(), "boot pid:[1]"), (&dead, ""), ("", &place())] {
+            assert!(!is_orphan(owner, at, 0) && is_orphan(owner, at, STRANGER_KEPT_SECONDS + 1), "{owner} {at}");
+        }
+    }
 }
