@@ -250,6 +250,12 @@ impl StoreArgs {
     }
 }
 
+/// The address of a server that speaks HTTP.
+fn server(text: &str) -> Result<reqwest::Url, String> {
+    let url = text.parse().ok().filter(|url: &reqwest::Url| ["http", "https"].contains(&url.scheme()));
+    url.ok_or_else(|| "write the address of a server, like http://localhost:8080".to_owned())
+}
+
 /// What ends a command early.
 #[derive(Debug, thiserror::Error)]
 enum Failed {

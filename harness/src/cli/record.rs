@@ -14,12 +14,12 @@ use harness::{
 use reqwest::Url;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failed, runtime, say};
+use super::{Failed, runtime, say, server};
 
 #[derive(Debug, Args)]
 pub(super) struct RecordArgs {
     /// What is recorded: where requests are passed on to
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = server)]
     target: Url,
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
@@ -42,7 +42,10 @@ pub(super) fn record(arguments: &RecordArgs) -> Result<u8, Failed> {
     }
     let recorder = Recorder::new(arguments.target.clone()).map_err(io::Error::other)?;
     runtime()?.block_on(async {
-        let listener = tokio::net::TcpListener::bind(arguments.listen).await?;
+        let refused = |error| {
+            Failed::Use(format!("cannot listen at {}: {error}; name another address with --listen", arguments.listen))
+        };
+        let listener = tokio::net::TcpListener::bind(arguments.listen).await.map_err(refused)?;
         let mut terminate = signal(SignalKind::terminate())?;
         let address = listener.local_addr()?;
         writeln!(io::stderr(), "recording http://{address} → {}; ^C ends it", arguments.target)?;
@@ -52,7 +55,7 @@ pub(super) fn record(arguments: &RecordArgs) -> Result<u8, Failed> {
                 _ = terminate.recv() => {}
             }
         };
-        recorder.serve(listener, stop).await
+        recorder.serve(listener, stop).await.map_err(Failed::Machine)
     })?;
     let exchanges = recorder.exchanges();
     let name = arguments.out.file_stem().unwrap_or_default().to_string_lossy();

@@ -57,7 +57,10 @@ impl FromStr for Wanted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "jsonl" { Ok(Self::Jsonl) } else { text.parse().map(Self::Report) }
+        if text == "jsonl" {
+            return Ok(Self::Jsonl);
+        }
+        text.parse().map(Self::Report).map_err(|message: String| format!("{message} or jsonl"))
     }
 }
 

@@ -25,6 +25,7 @@ use super::{
     report::{Output, paint},
     runtime, say,
     select::{Choice, Chosen},
+    server,
     watch::{self, Changes, Known},
 };
 
@@ -58,7 +59,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     choice: Choice,
     /// Test what already runs here, instead of starting the subject
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = server)]
     pub(super) target: Option<Url>,
     /// Let requests and redirects go to this origin too, besides the subject; may be repeated
     #[arg(long, value_name = "URL")]
@@ -297,19 +298,24 @@ impl Order {
     }
 }
 
-/// Ctrl-C and the request to end. Held for as long as a command lives, so that none is lost between two runs.
-struct Interrupts([Signal; 2]);
+/// Ctrl-C, the request to end, and a terminal that was closed: subjects have groups of their own and would go on. Held for
+/// as long as a command lives, so that none is lost between two runs.
+struct Interrupts([Signal; 4]);
 
 impl Interrupts {
     fn new() -> io::Result<Self> {
-        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
+        let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        let [hangup, quit] = [SignalKind::hangup(), SignalKind::quit()].map(signal);
+        Ok(Self([interrupt?, terminate?, hangup?, quit?]))
     }
 
     async fn next(&mut self) {
-        let [interrupt, terminate] = &mut self.0;
+        let [interrupt, terminate, hangup, quit] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            _ = quit.recv() => {}
         }
     }
 }
@@ -376,7 +382,12 @@ impl RunArgs {
                 manifest.id
             )));
         }
-        Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes: Vec::new(), resumed: Some(stored) })
+        let has_ended = stored.ending().is_some();
+        let notes = has_ended
+            .then(|| format!("the run {} ended by itself; this is its report", manifest.id))
+            .into_iter()
+            .collect();
+        Ok(Order { launcher: launcher(&asked, &plan.subject)?, plan, asked, notes, resumed: Some(stored) })
     }
 
     fn plan(&self, asked: &Asked, suite: Suite, subject: SubjectConfig, given: Given) -> Plan {
