@@ -116,7 +116,7 @@ fn what_a_killed_run_left_running_is_killed_by_the_next_one() {
     run.kill().unwrap();
     run.wait().unwrap();
     assert!(is_alive(&left), "nobody could tidy up");
-    std::fs::write(dir.path().join("scenarios/a.yaml"), format!("scenario: a\ntitle: a\n{}\n", PASSES)).unwrap();
+    std::fs::write(dir.path().join("scenarios/a.yaml"), format!("scenario: a\ntitle: a\n{PASSES}\n")).unwrap();
     let mut next = Command::new(env!("CARGO_BIN_EXE_harness"));
     assert!(next.arg("run").current_dir(dir.path()).env("TMPDIR", dir.path()).output().unwrap().status.success());
     assert!(dies(&left));
