@@ -7,3 +7,8 @@ pub(crate) fn length(path: &Path) -> io::Result<u64> {
     let about = fs::metadata(path)?;
     if about.is_file() { Ok(about.len()) } else { Err(io::Error::other("it is no regular file")) }
 }
+
+/// What stands in a regular file.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    length(path).and_then(|_| fs::read(path))
+}

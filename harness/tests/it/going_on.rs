@@ -82,7 +82,7 @@ async fn a_command_can_say_that_a_subject_is_ready() {
     assert_eq!(verdicts(&ran), [Verdict::Satisfied; 3], "{:?}", ran.records[0].failure);
     let never = three_trials("ready: { argv: [\"false\"], within: 300ms }", wait).await;
     let message = &never.records[0].failure.as_ref().unwrap().message;
-    assert!(message.contains("`false` to end with exit code 0 within 300 ms"), "{message}");
+    assert!(message.contains("`false` to end with exit code 0 within 300ms"), "{message}");
 }
 
 /// Three trials, one after the other, against a server that was there before; and how many connections it was sent.

@@ -175,8 +175,7 @@ impl Connection {
 }
 
 fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
-    let read = crate::named_file::length(path).and_then(|_| std::fs::read(path));
-    read.map_err(|error| format!("cannot read {}: {error}", path.display()))
+    crate::named_file::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 fn refused(option: &str, path: &std::path::Path, error: &reqwest::Error) -> String {
