@@ -174,7 +174,7 @@ impl Connection {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
+fn read(path: &std::path::Path) -> Result<Vec<u8>, String> {
     crate::named_file::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
