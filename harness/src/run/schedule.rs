@@ -66,13 +66,18 @@ pub(super) async fn execute(
             Some(kept) = keeping.next() => {
                 let record: TrialRecord = kept?;
                 tally.add(&record);
-                if is_over(plan, &tally, record.verdict) {
+                if plan.stop_early == StopEarly::WhenHopeless && tally.is_hopeless() {
                     break;
                 }
             }
             Some(record) = running.next() => {
                 open.learn(&record);
+                let is_last = plan.stop_early == StopEarly::AtFirstFailure && record.verdict == Verdict::Unsatisfied;
                 keeping.push(keep(observer, record));
+                // Not when it is durable: by then, another trial would have begun, and would count.
+                if is_last {
+                    break;
+                }
             }
             else => break,
         }
@@ -132,12 +137,4 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 async fn keep(observer: &dyn Observer, record: TrialRecord) -> Result<TrialRecord, RunError> {
     observer.trial_finished(&record).await.map_err(RunError::Observer)?;
     Ok(record)
-}
-
-fn is_over(plan: &Plan, tally: &Tally, verdict: Verdict) -> bool {
-    match plan.stop_early {
-        StopEarly::Never => false,
-        StopEarly::AtFirstFailure => verdict == Verdict::Unsatisfied,
-        StopEarly::WhenHopeless => tally.is_hopeless(),
-    }
 }
