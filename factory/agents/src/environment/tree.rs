@@ -10,6 +10,7 @@ use std::{
     path::Path,
 };
 
+use model::hash::Digest;
 use rustix::{
     fs::{
         AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, fchmod, fchown, fstat, mkdirat, openat2, renameat, unlinkat,
@@ -21,7 +22,8 @@ use rustix::{
 use super::{Entry, FileError, Kind, Stat, WorkspacePath, Written};
 
 const ENTRIES_MAX: usize = 10_000; // of one folder: more is no listing that a model can use
-const TEMPORARY_NAMES_MAX: u32 = 16;
+const ATTEMPTS_MAX: u32 = 16; // of one write, where others write the same file
+const TEMPORARY_LETTERS: usize = 16; // of a digest: no two names of a folder share them
 
 /// All calls block; async callers use a blocking thread.
 #[derive(Debug)]
@@ -165,30 +167,46 @@ impl Tree {
 
 /// Writes a new file beside the old one and renames it over, so that nobody sees half a file.
 fn replace(folder: &OwnedFd, name: &str, path: &WorkspacePath, bytes: &[u8], mode: Mode) -> Result<(), FileError> {
-    let (temporary, file) = temporary(folder).map_err(fail(path))?;
-    let outcome = (|| {
+    let temporary = temporary(name);
+    let attempt = || -> Result<(), std::io::Error> {
+        let file = fresh(folder, &temporary)?;
         give_to_owner_of(folder, &file)?;
         fchmod(&file, mode)?;
         File::from(file).write_all(bytes)?;
-        renameat(folder, &temporary, folder, name)?;
-        Ok(())
-    })();
-    outcome.map_err(|source: std::io::Error| {
+        Ok(renameat(folder, &temporary, folder, name)?)
+    };
+    let mut outcome = attempt();
+    for _ in 1..ATTEMPTS_MAX {
+        // Somebody else writes the same file: the last one wins.
+        let is_contended = |error: &std::io::Error| {
+            matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::AlreadyExists)
+        };
+        if !outcome.as_ref().is_err_and(is_contended) {
+            break;
+        }
+        outcome = attempt();
+    }
+    outcome.map_err(|source| {
         unlinkat(folder, &temporary, AtFlags::empty()).ok();
         FileError::Io { path: path.to_string(), source }
     })
 }
 
-fn temporary(folder: &OwnedFd) -> Result<(String, OwnedFd), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    for _ in 0..TEMPORARY_NAMES_MAX {
-        let name = format!(".write-{:016x}", rand::random::<u64>());
-        match rustix::fs::openat(folder, &name, flags, Mode::from_raw_mode(0o600)) {
-            Err(Errno::EXIST) => {}
-            outcome => return outcome.map(|file| (name, file)),
-        }
+/// The same for the same file: what a killed writer left goes away when the call is made again, and is never a part of
+/// what was built.
+fn temporary(name: &str) -> String {
+    let digest = Digest::of(name.as_bytes()).to_string();
+    format!(".write-{}", &digest[digest.len() - TEMPORARY_LETTERS..])
+}
+
+/// A file that is nobody else's, not even where the name was taken by a link.
+fn fresh(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    match unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno),
     }
-    Err(Errno::EXIST)
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o600))
 }
 
 /// A tree that a sandbox works on belongs to the sandbox's user: what root writes into it must too.
@@ -212,4 +230,30 @@ fn kind(mode: u32) -> Kind {
 
 fn fail(path: &WorkspacePath) -> impl Fn(Errno) -> FileError + '_ {
     |errno| FileError::from_errno(path.as_str(), errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Killed between making the file beside and renaming it.
+    #[test]
+    fn what_a_killed_write_left_goes_away_with_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        std::fs::write(&elsewhere, "untouched").unwrap();
+        let work = dir.path().join("work");
+        std::fs::create_dir(&work).unwrap();
+        let tree = Tree::open(&work).unwrap();
+        let path = WorkspacePath::parse("a.txt", "/workspace").unwrap();
+        let names = || std::fs::read_dir(&work).unwrap().map(|it| it.unwrap().file_name()).collect::<Vec<_>>();
+        std::fs::write(work.join(temporary("a.txt")), "half").unwrap();
+        tree.write(&path, b"whole").unwrap();
+        assert_eq!(names(), ["a.txt"]);
+        std::os::unix::fs::symlink(&elsewhere, work.join(temporary("a.txt"))).unwrap();
+        tree.write(&path, b"again").unwrap();
+        assert_eq!(names(), ["a.txt"]);
+        assert_eq!(std::fs::read_to_string(work.join("a.txt")).unwrap(), "again");
+        assert_eq!(std::fs::read_to_string(elsewhere).unwrap(), "untouched");
+    }
 }
