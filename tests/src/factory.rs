@@ -285,8 +285,17 @@ impl Running {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be started");
         let (send, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        thread::spawn(move || {
+            let mut line = String::new();
+            // What a killed process was about to write is no line.
+            while stdout.read_line(&mut line).is_ok() && line.ends_with('\n') {
+                if send.send(line.trim_end().to_owned()).is_err() {
+                    break;
+                }
+                line.clear();
+            }
+        });
         let mut stderr = child.stderr.take().expect("piped");
         let errors = Some(thread::spawn(move || {
             let mut text = String::new();
